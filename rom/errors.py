@@ -1,0 +1,5 @@
+"""What the ROM side raises when it was asked for something it cannot do."""
+
+
+class RomError(Exception):
+    """One clear sentence: what is wrong, where, and what to do. The command line turns it into status 2."""
