@@ -1,0 +1,43 @@
+"""What a backend is: how it translates the calls, and the source that does it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rom.interface.relocation import RelocationType
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One hypervisor's side of the ROM.
+
+    `translation` says for each call that the backend provides how a guest reaches its stub; the
+    stub's label is the call's name. A call that is not in it answers NONE, so the guest keeps its
+    native code. `open_files` and `closed_files` are named from `rom/` (see `rom.wedge.source`);
+    `zeroed` is the number of bytes of RAM wanted after the wedge, cleared (the shadow IDT).
+    """
+
+    name: str
+    summary: str
+    translation: Mapping[str, RelocationType]
+    open_files: tuple[str, ...]
+    closed_files: tuple[str, ...] = ()
+    zeroed: int = 0
+
+
+NO_RETURN: Mapping[str, RelocationType] = dict.fromkeys(
+    ("IRET", "SYSEXIT", "Reboot", "Shutdown"), RelocationType.JUMP_REL
+)
+"""Calls that do not return: a jump leaves the guest's stack as the stub wants it."""
+
+INTERRUPTS: Mapping[str, RelocationType] = dict.fromkeys(
+    ("EnableInterrupts", "DisableInterrupts", "GetInterruptMask", "SetInterruptMask", "Halt"),
+    RelocationType.CALL_REL,
+)
+
+DESCRIPTORS: Mapping[str, RelocationType] = dict.fromkeys(
+    (
+        *("SetGDT", "GetGDT", "SetIDT", "GetIDT", "SetLDT", "GetLDT", "SetTR", "GetTR"),
+        *("WriteGDTEntry", "WriteLDTEntry", "WriteIDTEntry", "UpdateKernelStack"),
+    ),
+    RelocationType.CALL_REL,
+)

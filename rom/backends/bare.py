@@ -1,0 +1,12 @@
+"""The backend `bare`: a virtual CPU and a virtual PIC on the bare machine, disabling lazily."""
+
+from rom.backends.backend import DESCRIPTORS, INTERRUPTS, NO_RETURN, Backend
+
+BARE = Backend(
+    name="bare",
+    summary="virtual IF, shadow IDT and pending vectors; the real IF stays on while masked",
+    translation={**INTERRUPTS, **NO_RETURN, **DESCRIPTORS},
+    open_files=("backends/bare.s", "wedge/descriptors.s", "wedge/power.s"),
+    closed_files=("wedge/arrive.s", "wedge/deliver.s", "wedge/pic.s", "backends/shadow.s"),
+    zeroed=256 * 8,
+)

@@ -1,0 +1,110 @@
+# The backend bare, open half: code that runs with the real IF as guest code has it.
+#
+# The virtual IF is a word of the virtual CPU. The real IF stays on while the virtual one is clear;
+# the first interrupt that then arrives is accepted and recorded, and the real IF goes off until
+# enabling delivers it (see deliver.s). An interrupt may come between any two instructions here.
+
+# --- interrupts: flags only may change, only CS and SS are valid ------------------------------
+
+# First set, then test: an interrupt before the store is recorded and seen by the test; one after
+# it is delivered by its own arrival.
+EnableInterrupts:
+    movl $IF, cpu(virtual_if)
+    cmpl $0, cpu(pending)
+    jne enable_pending
+    ret
+
+DisableInterrupts:
+    movl $0, cpu(virtual_if)
+    ret
+
+# Out: EAX = 0x200 or 0.
+GetInterruptMask:
+    movl cpu(virtual_if), %eax
+    ret
+
+# In: EAX = mask; only bit 9 counts.
+SetInterruptMask:
+    testb $2, %ah
+    jz set_mask_off
+    movl $IF, cpu(virtual_if)
+    cmpl $0, cpu(pending)
+    jne enable_pending
+    ret
+set_mask_off:
+    movl $0, cpu(virtual_if)
+    ret
+
+# In: EDX = EIP, ECX = ESP of user code; all other registers go there as they are. The real IF is
+# off after SYSENTER, so it is set here. The STI shadow covers the SYSEXIT.
+SYSEXIT:
+    movl $IF, cpu(virtual_if)
+    cmpl $0, cpu(pending)
+    jne sysexit_pending
+    sti
+    sysexit
+
+# The end of Halt. The STI shadow keeps an interrupt from being taken before the HLT, and an NMI
+# that comes here moves on to halt_woken, since its own IRET would end the shadow.
+halt_sleep:
+    sti
+    hlt
+halt_woken:
+    ret
+
+# --- descriptors: standard convention ----------------------------------------------------------
+
+# The guest's pointer is read before anything changes: it may fault.
+SetGDT:
+    movzwl (%eax), %ecx
+    movl 2(%eax), %edx
+    lgdtl (%eax)
+    movw %cx, cpu(gdt_limit)
+    movl %edx, cpu(gdt_base)
+    jmp reload_segments
+
+GetGDT:
+    movw cpu(gdt_limit), %cx
+    movl cpu(gdt_base), %edx
+    movw %cx, (%eax)
+    movl %edx, 2(%eax)
+    ret
+
+# In: EAX = linear address of six bytes, limit and base.
+SetIDT:
+    movzwl (%eax), %ecx
+    movl 2(%eax), %edx
+    jmp set_idt
+
+GetIDT:
+    movw cpu(idt_limit), %cx
+    movl cpu(idt_base), %edx
+    movw %cx, (%eax)
+    movl %edx, 2(%eax)
+    ret
+
+SetLDT:
+    lldtw %ax
+    movw %ax, cpu(ldt)
+    jmp reload_segments
+
+GetLDT:
+    movzwl cpu(ldt), %eax
+    ret
+
+SetTR:
+    call load_task_register
+    movw %ax, cpu(tr)
+    ret
+
+GetTR:
+    movzwl cpu(tr), %eax
+    ret
+
+# How closed code returns to its caller: with the real IF that guest code has.
+leave_closed:
+    testl $IF, cpu(real_if)
+    jz leave_closed_off
+    sti
+leave_closed_off:
+    ret

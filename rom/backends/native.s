@@ -1,0 +1,96 @@
+# The backend native: each call is the instruction it stands for, at CPL 0 on the bare machine.
+# The virtual IF is the real one. It is the yardstick for all other backends.
+
+# --- interrupts: flags only may change, only CS and SS are valid ------------------------------
+
+EnableInterrupts:
+    sti
+    ret                                     # the STI shadow: an interrupt is taken after this
+
+DisableInterrupts:
+    cli
+    ret
+
+# Out: EAX = 0x200 or 0.
+GetInterruptMask:
+    pushfl
+    popl %eax
+    andl $IF, %eax
+    ret
+
+# In: EAX = mask; only bit 9 counts.
+SetInterruptMask:
+    testb $2, %ah
+    jz set_mask_off
+    sti
+    ret
+set_mask_off:
+    cli
+    ret
+
+IRET:
+    iretl
+
+# In: EDX = EIP, ECX = ESP of user code. The STI shadow covers the SYSEXIT.
+SYSEXIT:
+    sti
+    sysexit
+
+Halt:
+    sti
+    hlt
+    ret
+
+# --- descriptors: standard convention ----------------------------------------------------------
+
+SetGDT:
+    lgdtl (%eax)
+    jmp reload_segments
+
+GetGDT:
+    sgdtl (%eax)
+    ret
+
+SetIDT:
+    lidtl (%eax)
+    ret
+
+GetIDT:
+    sidtl (%eax)
+    ret
+
+SetLDT:
+    lldtw %ax
+    jmp reload_segments
+
+GetLDT:
+    xorl %eax, %eax
+    sldtw %ax
+    ret
+
+SetTR:
+    jmp load_task_register
+
+GetTR:
+    xorl %eax, %eax
+    strw %ax
+    ret
+
+# In: EAX = table, EDX = index, ECX = low dword, 4(%esp) = high dword.
+# No interrupt comes between the two stores. Segment registers keep their hidden parts until the
+# guest loads them again, as after the same two stores on the bare machine.
+WriteGDTEntry:
+WriteLDTEntry:
+WriteIDTEntry:
+    leal (%eax,%edx,8), %eax
+    movl 4(%esp), %edx
+    pushfl
+    cli
+    movl %ecx, (%eax)
+    movl %edx, 4(%eax)
+    popfl
+    ret
+
+# Called by VMI_Init, real IF off. The machine itself holds all state.
+backend_init:
+    ret

@@ -1,0 +1,105 @@
+# The backend bare, closed half: the shadow IDT. The processor's IDTR always points at it.
+#
+# A vector whose gate in the guest's table is a present 32-bit interrupt or trap gate gets an
+# interrupt gate to its own entry in the wedge, with the guest's selector and DPL. Any other entry
+# is copied as it is, so a task gate, a gate that is not present or no gate at all acts as the
+# processor makes it act.
+
+# In: ECX = limit, EDX = base of the guest's table.
+set_idt:
+    cli
+    movw %cx, cpu(idt_limit)
+    movl %edx, cpu(idt_base)
+    call shadow_table
+    jmp leave_closed
+
+# In: EAX = table, EDX = index, ECX = low dword, 4(%esp) = high dword. Both words are stored with
+# no interrupt between them; segment registers keep their hidden parts until they are loaded again.
+WriteGDTEntry:
+WriteLDTEntry:
+    leal (%eax,%edx,8), %eax
+    movl 4(%esp), %edx
+    cli
+    movl %ecx, (%eax)
+    movl %edx, 4(%eax)
+    jmp leave_closed
+
+# The same, and the shadow gate follows when the table is the one that SetIDT named.
+WriteIDTEntry:
+    pushl %ebx
+    movl 8(%esp), %ebx
+    cli
+    movl %ecx, (%eax,%edx,8)
+    movl %ebx, 4(%eax,%edx,8)
+    popl %ebx
+    cmpl cpu(idt_base), %eax
+    jne leave_closed
+    movl %edx, %eax
+    cmpl $255, %eax
+    ja leave_closed
+    call shadow_gate
+    jmp leave_closed
+
+# Bring the whole shadow IDT in line with the guest's. EAX, ECX, EDX and flags change.
+shadow_table:
+    xorl %eax, %eax
+shadow_next:
+    call shadow_gate
+    incl %eax
+    cmpl $256, %eax
+    jb shadow_next
+    ret
+
+# In: EAX = vector. ECX, EDX and flags change. An entry past the guest's limit is no gate.
+# A vector's entry address never changes, so an NMI that comes between the two stores finds a gate
+# that works, old or new.
+shadow_gate:
+    pushl %ebx
+    xorl %ecx, %ecx
+    xorl %edx, %edx
+    leal 7(,%eax,8), %ebx
+    cmpw cpu(idt_limit), %bx
+    ja shadow_store
+    movl cpu(idt_base), %ebx
+    movl %ss:(%ebx,%eax,8), %ecx
+    movl %ss:4(%ebx,%eax,8), %edx
+    movl %edx, %ebx
+    andl $0x9e00, %ebx                      # present, system, and type 32-bit interrupt or trap
+    cmpl $0x8e00, %ebx
+    jne shadow_store
+    leal vectors(,%eax,8), %ebx
+    movw %bx, %cx                           # selector of the guest, offset of the entry
+    andl $0x6000, %edx                      # DPL of the guest
+    andl $0xffff0000, %ebx
+    orl $0x8e00, %edx
+    orl %ebx, %edx
+shadow_store:
+    movl %ecx, %ss:shadow_idt(,%eax,8)
+    movl %edx, %ss:shadow_idt+4(,%eax,8)
+    popl %ebx
+    ret
+
+# Called by VMI_Init, real IF off. In: EAX = the IF that the guest brought: 0x200 or 0.
+# All that the processor holds is taken over. A guest that comes with interrupts off may have no
+# handlers and no 8259 set up yet, so the real IF stays off with it until it first enables them;
+# what arrives until then waits in the controller. EAX, ECX, EDX and flags change.
+backend_init:
+    movl %eax, cpu(virtual_if)
+    movl %eax, cpu(real_if)
+    movl $0, cpu(pending)
+    testl %eax, %eax
+    jnz init_enabled
+    movl $UNOPENED, cpu(pending)
+init_enabled:
+    sgdtl cpu(gdt_limit)
+    sidtl cpu(idt_limit)
+    sldtw cpu(ldt)
+    strw cpu(tr)
+    call shadow_table
+    lidtl %ss:shadow_idtr
+    ret
+
+.balign 4
+shadow_idtr:
+    .word 256*8-1
+    .long shadow_idt

@@ -1,0 +1,137 @@
+"""Calls on the descriptor tables, their registers, the task register and the kernel stack."""
+
+from rom.interface.call import (
+    MEMORY_CLOBBERS,
+    Argument,
+    Call,
+    Category,
+    Requirement,
+    Result,
+    numbers,
+)
+
+_REGISTER = Argument("EAX", "register", "address of a 6-byte limit and base, as for LGDT")
+_BUFFER = Argument("EAX", "buffer", "address of 6 bytes to fill, as for SGDT")
+_ENTRY = (
+    Argument("EAX", "table", "linear address of the table"),
+    Argument("EDX", "index", "index of the entry"),
+    Argument("ECX", "low", "low dword of the descriptor"),
+    Argument("[ESP+4]", "high", "high dword of the descriptor"),
+)
+_STORES = "The native effect is two dword stores at table + 8 * index. "
+_LIVE = (
+    "Whether a descriptor in use is also reloaded is left open: the native effect does not, "
+    "a backend that does says so. "
+)
+
+CALLS = (
+    Call(
+        "SetGDT",
+        numbers(3, 8),
+        Category.DESCRIPTORS,
+        "Makes a table the GDT.",
+        arguments=(_REGISTER,),
+        clobbers=MEMORY_CLOBBERS,
+        notes="All segment registers may be reloaded: a selector in use must be valid or null.",
+    ),
+    Call(
+        "SetLDT",
+        numbers(4, 9),
+        Category.DESCRIPTORS,
+        "Loads LDTR from the GDT.",
+        arguments=(Argument("EAX", "selector", "selector of the LDT in the GDT, 0 for none"),),
+        clobbers=MEMORY_CLOBBERS,
+        notes="Segment registers may be reloaded. Linux writes the GDT entry first.",
+    ),
+    Call(
+        "SetIDT",
+        numbers(5, 10),
+        Category.DESCRIPTORS,
+        "Makes a table the IDT.",
+        arguments=(_REGISTER,),
+        clobbers=MEMORY_CLOBBERS,
+        notes="The table belongs to the backend from then on and may be changed.",
+    ),
+    Call(
+        "SetTR",
+        numbers(6, 11),
+        Category.DESCRIPTORS,
+        "Loads the task register.",
+        arguments=(Argument("EAX", "selector", "selector of the TSS in the GDT"),),
+        clobbers=MEMORY_CLOBBERS,
+    ),
+    Call(
+        "GetGDT",
+        numbers(7, 12),
+        Category.DESCRIPTORS,
+        "Stores the limit and base of the guest's GDT.",
+        arguments=(_BUFFER,),
+        results=(Result("[EAX] 6 bytes", "register", "limit and base as the guest set them"),),
+        clobbers=MEMORY_CLOBBERS,
+    ),
+    Call(
+        "GetLDT",
+        numbers(8, 13),
+        Category.DESCRIPTORS,
+        "Reads the guest's LDTR.",
+        results=(Result("EAX", "selector", "selector as the guest set it"),),
+        clobbers=MEMORY_CLOBBERS,
+        requirement=Requirement.UNUSED,
+    ),
+    Call(
+        "GetIDT",
+        numbers(9, 14),
+        Category.DESCRIPTORS,
+        "Stores the limit and base of the guest's IDT.",
+        arguments=(_BUFFER,),
+        results=(Result("[EAX] 6 bytes", "register", "limit and base as the guest set them"),),
+        clobbers=MEMORY_CLOBBERS,
+    ),
+    Call(
+        "GetTR",
+        numbers(10, 15),
+        Category.DESCRIPTORS,
+        "Reads the guest's task register.",
+        results=(Result("EAX", "selector", "selector as the guest set it"),),
+        clobbers=MEMORY_CLOBBERS,
+    ),
+    Call(
+        "WriteGDTEntry",
+        numbers(11, 16),
+        Category.DESCRIPTORS,
+        "Writes one descriptor of the processor's own GDT.",
+        arguments=_ENTRY,
+        clobbers=MEMORY_CLOBBERS,
+        notes=_STORES + _LIVE + "Linux near 2.6.25 passes a wrong high dword.",
+    ),
+    Call(
+        "WriteLDTEntry",
+        numbers(12, 17),
+        Category.DESCRIPTORS,
+        "Writes one descriptor of the processor's own LDT.",
+        arguments=_ENTRY,
+        clobbers=MEMORY_CLOBBERS,
+        notes=_STORES + _LIVE + "Linux near 2.6.25 passes a pointer in ECX and no high dword.",
+    ),
+    Call(
+        "WriteIDTEntry",
+        numbers(13, 18),
+        Category.DESCRIPTORS,
+        "Writes one gate of the processor's own IDT.",
+        arguments=_ENTRY,
+        clobbers=MEMORY_CLOBBERS,
+        notes=_STORES + "Linux near 2.6.25 passes a wrong high dword.",
+    ),
+    Call(
+        "UpdateKernelStack",
+        numbers(14, 19),
+        Category.DESCRIPTORS,
+        "Tells the stack on which the kernel is entered from user mode.",
+        arguments=(
+            Argument("EAX", "selector", "SS of the kernel (Linux) or address of the TSS"),
+            Argument("EDX", "esp0", "ESP of the kernel"),
+        ),
+        notes="Sources disagree on EAX: rely on EDX, and take EAX up to 0xFFFF as a selector. "
+        "Linux stores esp0 in its TSS as well.",
+    ),
+)

@@ -1,0 +1,67 @@
+"""Calls on processors as wholes: starting, local APIC, reset, power, callbacks."""
+
+from rom.interface.call import Argument, Call, Category, Requirement, Result, numbers
+
+_APIC_NOTE = (
+    "The interface says the linear address of the register; Linux passes its offset. "
+    "Below 0x1000 it is taken as an offset, which needs the APIC's page to be found first: "
+    "NONE is the honest answer of a ROM that cannot."
+)
+_APIC_REGISTER = Argument("EAX", "register", "linear address of the APIC register, or its offset")
+
+CALLS = (
+    Call(
+        "Reboot",
+        numbers(36, 43),
+        Category.PROCESSORS,
+        "Resets the processor or the machine.",
+        arguments=(Argument("EAX", "how", "RebootKind: 0 as by INIT, 1 as by hardware reset"),),
+        requirement=Requirement.UNUSED,
+        returns=False,
+    ),
+    Call(
+        "Shutdown",
+        numbers(37, 44),
+        Category.PROCESSORS,
+        "Stops the processor with interrupts disabled, as if it were switched off.",
+        requirement=Requirement.UNUSED,
+        returns=False,
+    ),
+    Call(
+        "SetInitialAPState",
+        numbers(62, 75),
+        Category.PROCESSORS,
+        "Gives the state in which another processor starts after its STARTUP IPI.",
+        arguments=(
+            Argument("EAX", "state", "linear address of the 92-byte vmi_ap_state"),
+            Argument("EDX", "apic", "local APIC identifier of that processor"),
+        ),
+        notes="The interface wants a page-aligned address; Linux passes an unaligned one.",
+    ),
+    Call(
+        "APICWrite",
+        numbers(63, 76),
+        Category.PROCESSORS,
+        "Writes a register of the local APIC.",
+        arguments=(_APIC_REGISTER, Argument("EDX", "value", "new value")),
+        notes=_APIC_NOTE,
+    ),
+    Call(
+        "APICRead",
+        numbers(64, 77),
+        Category.PROCESSORS,
+        "Reads a register of the local APIC.",
+        arguments=(_APIC_REGISTER,),
+        results=(Result("EAX", "value", "its value"),),
+        notes=_APIC_NOTE,
+    ),
+    Call(
+        "SetCallbacks",
+        numbers(72),
+        Category.PROCESSORS,
+        "Registers functions of the guest that the ROM may call.",
+        requirement=Requirement.UNUSED,
+        notes="The record has the name and the number only: arguments and effect are not known, "
+        "so no ROM provides it.",
+    ),
+)

@@ -1,0 +1,226 @@
+# Enabling with something pending: IRET, Halt, SYSEXIT, and the slow way of EnableInterrupts and
+# SetInterruptMask. All of it is closed (see arrive.s), and all of it ends in settle.
+
+# In: (%esp) = the guest's return address. The frame is built in its place, so that the handler's
+# IRET goes on at the caller as the RET would have. Flags may change, no other register.
+enable_pending:
+    cli
+    pushl %cs
+    pushl 4(%esp)                           # EIP: the return address
+    pushfl
+    popl 8(%esp)                            # EFLAGS, where the return address was
+    orl $IF, 8(%esp)
+    jmp settle
+
+# In: EIP, CS, EFLAGS on the stack, and ESP, SS for user mode. Reached by a jump, with every
+# register the target's own. The virtual IF becomes that of the image, together with the stack.
+IRET:
+    cli
+    pushl %eax                              # EAX 0, EIP 4, CS 8, EFLAGS 12
+    testb $3, 8(%esp)
+    jnz iret_open
+    movl 4(%esp), %eax
+    subl $closed_start, %eax
+    cmpl $closed_end-closed_start, %eax
+    jb iret_closed
+iret_open:
+    movl 12(%esp), %eax
+    andl $IF, %eax
+    movl %eax, cpu(virtual_if)
+    jz iret_masked
+    cmpl $0, cpu(pending)
+    jne iret_pending
+    popl %eax
+    iretl                                   # the image's IF is on, as the real one is to be
+iret_masked:
+    movl cpu(real_if), %eax
+    orl %eax, 12(%esp)
+    popl %eax
+    iretl
+iret_pending:
+    popl %eax
+    jmp settle
+# Back into closed code, from an NMI or exception: it goes on as it was, real IF off.
+iret_closed:
+    movl 12(%esp), %eax
+    andl $IF, %eax
+    movl %eax, cpu(virtual_if)
+    andl $~IF, 12(%esp)
+    popl %eax
+    iretl
+
+# Enable and wait. With the real IF off from the test to the STI before HLT, no wakeup is lost.
+Halt:
+    cli
+    movl $IF, cpu(virtual_if)
+    testl $UNOPENED-1, cpu(pending)
+    jnz halt_pending
+    movl $0, cpu(pending)
+    movl $IF, cpu(real_if)
+    jmp halt_sleep
+halt_pending:                               # settle turns this into halt_woken if it delivers
+    pushfl
+    orl $IF, (%esp)
+    pushl %cs
+    pushl $halt_sleep
+    jmp settle
+
+# In: EDX = EIP, ECX = ESP of user code. Build the frame that an interrupt right after the SYSEXIT
+# would leave: at ESP0 of the TSS. Selectors come from SYSENTER_CS (Intel SDM 2B, SYSEXIT).
+sysexit_pending:
+    cli
+    subl $20, %esp                          # keep clear of the frame, should it be right here
+    pushl %eax
+    pushl %edx
+    pushl %ecx                              # ESP 0, EIP 4, EAX 8
+    movl $0x174, %ecx
+    rdmsr
+    andl $0xfffc, %eax
+    call current_tss
+    testl %ecx, %ecx
+    jnz sysexit_esp0
+    leal 32(%esp), %ecx
+    jmp sysexit_frame
+sysexit_esp0:
+    movl %ss:4(%ecx), %ecx
+sysexit_frame:                              # ECX = end of the frame
+    leal 27(%eax), %edx                     # SS = SYSENTER_CS + 24, RPL 3
+    movl %edx, %ss:-4(%ecx)
+    leal 19(%eax), %edx                     # CS = SYSENTER_CS + 16, RPL 3
+    movl %edx, %ss:-16(%ecx)
+    movl (%esp), %eax
+    movl %eax, %ss:-8(%ecx)
+    pushfl
+    popl %eax
+    orl $IF, %eax
+    movl %eax, %ss:-12(%ecx)
+    movl 4(%esp), %eax
+    movl %eax, %ss:-20(%ecx)
+    movl 8(%esp), %eax
+    leal -20(%ecx), %esp
+    movl (%esp), %edx
+    movl 12(%esp), %ecx
+
+# Stack: a whole frame, IF set in its image, to go on with. Real IF off. Either deliver the vector
+# that is due on top of that frame, or go on with the virtual IF set. No register changes.
+#
+# The stack of arrivals keeps the order of the 8259: a vector is accepted while another waits only
+# if it outranks it, so the last one is first. An entry is either recorded, or it was entered while
+# others waited below it; then it stays, with its line, until its EOI, and holds them back.
+settle:
+    subl $8, %esp
+    pushl %eax
+    pushl %ecx
+    pushl %edx
+    pushl %ebx                              # EBX 0, EDX 4, ECX 8, EAX 12, IF 16, vector 20, EIP 24
+    movl $0, cpu(virtual_if)                # what arrives in the window below is recorded
+    andl $UNOPENED-1, cpu(pending)
+settle_again:
+    movl cpu(pending), %ecx
+    testl %ecx, %ecx
+    jz settle_resume
+    cmpb $RECORDED, cpu(arrival_line-1, %ecx)
+    jne settle_entered
+
+# The top waits. Let what outranks it come in before it: the hardware would have run that first.
+    cmpl $MOST_ARRIVALS-1, %ecx
+    jae settle_chosen
+    sti
+    nop                                     # the window: one interrupt may come after this
+    cli
+    cmpl cpu(pending), %ecx
+    jne settle_again
+settle_chosen:
+    movzbl cpu(arrival_vector-1, %ecx), %eax
+    movl %eax, 20(%esp)
+    decl cpu(pending)
+    movl $IF, cpu(real_if)
+    jz settle_enter                         # nothing waits below it: (ZF is of the DECL)
+    movl %eax, %ecx
+    call note_entered
+settle_enter:
+    movl $IF, cpu(virtual_if)               # a trap gate leaves it so
+    movl cpu(real_if), %eax
+    movl %eax, 16(%esp)
+    cmpl $halt_sleep, 24(%esp)
+    jne settle_not_halting
+    movl $halt_woken, 24(%esp)              # Halt is over when the handler returns
+settle_not_halting:
+    popl %ebx
+    popl %edx
+    popl %ecx
+    popl %eax
+    jmp enter
+
+# The top was entered. If its EOI has come, what is below is due; else it all goes on waiting, and
+# the 8259 lets through only what outranks it.
+settle_entered:
+    call drop_finished
+    cmpl cpu(pending), %ecx
+    jne settle_again
+settle_resume:
+    movl $IF, cpu(virtual_if)
+    movl $IF, cpu(real_if)
+    cmpl $halt_sleep, 24(%esp)
+    jne settle_not_sleeping
+    andl $~IF, 32(%esp)                     # only Halt's own STI may open it, or a wakeup is lost
+settle_not_sleeping:
+    popl %ebx
+    popl %edx
+    popl %ecx
+    popl %eax
+    addl $8, %esp
+    iretl
+
+# In: ECX = vector about to be entered while others wait. If it is in service at an 8259 it becomes
+# the top entry, and the real IF of guest code is on: only what outranks it can arrive. If it is
+# not (a local APIC's, or automatic EOI) nothing can be said of its EOI, and the real IF is as the
+# top wants it. EAX, ECX, EDX, EBX and flags change.
+note_entered:
+    call drop_finished
+    movl $IF, cpu(real_if)
+    movl cpu(pending), %edx
+    testl %edx, %edx
+    jz note_done                            # nothing waits any more
+    movl %ecx, %ebx
+    call line_of
+    cmpl $NO_LINE, %ecx
+    je note_no_line
+    movb %bl, cpu(arrival_vector, %edx)
+    movb %cl, cpu(arrival_line, %edx)
+    incl cpu(pending)
+    ret
+note_no_line:
+    cmpb $RECORDED, cpu(arrival_line-1, %edx)
+    jne note_done
+    movl $0, cpu(real_if)
+note_done:
+    ret
+
+# Drop each entry that was entered and is no longer in service. Out: EAX = lines in service; ECX as
+# it came. EDX, EBX and flags change.
+drop_finished:
+    pushl %ecx
+    call in_service
+    xorl %ebx, %ebx                         # next entry to look at
+    xorl %edx, %edx                         # next place to keep one
+drop_next:
+    cmpl cpu(pending), %ebx
+    jae drop_done
+    movzbl cpu(arrival_line, %ebx), %ecx
+    cmpl $RECORDED, %ecx
+    je drop_not
+    btl %ecx, %eax
+    jnc drop_it
+drop_not:
+    movb %cl, cpu(arrival_line, %edx)
+    movb cpu(arrival_vector, %ebx), %cl
+    movb %cl, cpu(arrival_vector, %edx)
+    incl %edx
+drop_it:
+    incl %ebx
+    jmp drop_next
+drop_done:
+    movl %edx, cpu(pending)
+    popl %ecx
+    ret

@@ -1,0 +1,99 @@
+# VMI_Init and GetRelocationInfo: the two entries that a guest calls in the image itself.
+#
+# They run at whatever linear address the guest sees the image, so they find themselves by call/pop
+# and change nothing in it. Standard convention: EAX, ECX and EDX may be clobbered (VMI ABI,
+# sections 3 and 4).
+
+.set INIT_NOT_POSTED, 1
+.set INIT_NO_PMM, 2
+.set INIT_NO_ROOM, 3
+.set INIT_TWICE, 4
+.set INIT_NO_RAM, 5
+
+# Out: EAX = 0, or one of the INIT_ reasons.
+# Interrupts: held off by the real IF while the wedge moves, then as the guest had them.
+VMI_Init:
+    pushfl
+    cli
+    pushl %ebx
+    pushl %edi
+    pushl %esi
+    cld
+    call init_here
+init_here:
+    popl %ebx
+    subl $init_here, %ebx                   # EBX = linear address of the image
+    movl post_status(%ebx), %eax
+    cmpl $POST_READY, %eax
+    je init_posted
+    testl %eax, %eax                        # POST_NO_PMM and POST_NO_ROOM are INIT_ reasons, too
+    jnz init_done
+    movl $INIT_NOT_POSTED, %eax
+    jmp init_done
+init_posted:
+    movl block_physical(%ebx), %edi         # the block lies in the same linear map as the image
+    addl %ebx, %edi
+    subl rom_physical(%ebx), %edi           # EDI = linear address of the block
+    movl $INIT_TWICE, %eax
+    cmpl $0, CPU_INITIALISED(%edi)
+    jne init_done
+
+    movl %edi, %eax
+    subl CPU_LINKED_AT(%edi), %eax
+    movl %edi, CPU_LINKED_AT(%edi)
+    cmpl %edi, CPU_LINKED_AT(%edi)          # a block that does not keep what is written is no RAM
+    jne init_no_ram
+    leal relocations(%ebx), %esi
+    movl $RELOCATION_COUNT, %ecx
+relocate_block:
+    movzwl (%esi), %edx
+    addl %eax, (%edi,%edx)
+    addl $2, %esi
+    decl %ecx
+    jnz relocate_block
+
+    movl 12(%esp), %eax
+    andl $IF, %eax                          # the flag state that the guest brings along
+    leal BACKEND_INIT(%edi), %edx
+    call *%edx
+    movl $1, CPU_INITIALISED(%edi)
+    xorl %eax, %eax
+    jmp init_done
+init_no_ram:
+    movl $INIT_NO_RAM, %eax
+init_done:
+    popl %esi
+    popl %edi
+    popl %ebx
+    popfl
+    ret
+
+# In: EAX = call number. Out: EDX:EAX = type:EIP, 0 (NONE) for a call that this ROM does not
+# provide, for every unknown number, and for all of them until Init has succeeded.
+# Interrupts: may come anywhere; nothing is changed.
+GetRelocationInfo:
+    call relocation_here
+relocation_here:
+    popl %ecx
+    subl $relocation_here, %ecx             # ECX = linear address of the image
+    cmpl $CALL_COUNT, %eax
+    jae relocation_none
+    movl %cs:block_physical(%ecx), %edx
+    testl %edx, %edx
+    jz relocation_none
+    addl %ecx, %edx
+    subl %cs:rom_physical(%ecx), %edx       # EDX = linear address of the block
+    cmpl $0, %ss:CPU_INITIALISED(%edx)
+    je relocation_none
+    movl %cs:calls(%ecx,%eax,4), %eax       # offset of the stub in the block, type << 16
+    testl %eax, %eax
+    jz relocation_none
+    movzwl %ax, %ecx
+    addl %ecx, %edx
+    shrl $16, %eax
+    xchgl %eax, %edx
+    ret
+relocation_none:
+    xorl %eax, %eax
+    xorl %edx, %edx
+    ret
