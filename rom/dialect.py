@@ -7,7 +7,7 @@ those is refused here, before keystone sees it, with a sentence that says what t
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rom.errors import RomError
 from rom.source import Line, Statement
@@ -72,6 +72,7 @@ _SHAPE = re.compile(r"[A-Za-z.][\w.]*(?:\s|$)")
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\\])\'')
 _NUMERIC_LABEL = re.compile(r"\s*\d+:")
 _NUMERIC_TARGET = re.compile(r"[\s,$(*+-]\d+[bf](?:$|[\s,()+-])")
+_TOKEN = re.compile(r"%?[A-Za-z_.][\w.$]*|[-+(),]")
 _NAME = re.compile(r"(?<![\w.$%])[A-Za-z_.$][\w.$]*")
 
 
@@ -94,7 +95,7 @@ def names_in(text: str) -> list[str]:
 def check(lines: Sequence[Line], statements: Sequence[Statement]) -> None:
     """Refuse what keystone mistreats and what GNU as would take otherwise.
 
-    Raises AssemblyError for the first such line, and for a label defined twice.
+    Raises AssemblyError for such a line, and for a label defined twice.
     """
     places: dict[str, Line] = {}
     constants: set[str] = set()
@@ -112,6 +113,32 @@ def check(lines: Sequence[Line], statements: Sequence[Statement]) -> None:
             reason = _refusal(part, constants)
             if reason:
                 raise AssemblyError(line, reason)
+    for line, statement in zip(lines, statements, strict=True):
+        for part in statement.parts:
+            if "-" in part and _negates_a_label(part, places):
+                # keystone would take the distance from the field itself, without a word.
+                raise AssemblyError(line, "a label is subtracted from what is no address")
+
+
+def _negates_a_label(part: str, labels: Collection[str]) -> bool:
+    """Whether an operand subtracts more labels than it adds."""
+    if part.split(None, 1)[0].lower() in SYMBOLS:
+        return False
+    outer, sign, totals = [1], 1, [0]
+    operands = _QUOTED.sub(" ", part).partition(" ")[2].replace("$", " ")
+    for token in _TOKEN.findall(operands):
+        if token == "(":
+            outer.append(sign)
+        elif token == ")":
+            sign = outer.pop() if len(outer) > 1 else 1
+        elif token == "," and len(outer) == 1:
+            sign = 1
+            totals.append(0)
+        elif token in "+-":
+            sign = outer[-1] if token == "+" else -outer[-1]
+        elif token == "." or token in labels:
+            totals[-1] += sign
+    return min(totals) < 0
 
 
 def _refusal(part: str, constants: set[str]) -> str:

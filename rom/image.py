@@ -29,6 +29,9 @@ from rom.wedge.source import source_file, wedge_source
 ROM_VERSION = (0, 1)
 """Major and minor version of the ROM, as its PCI header and Linux's boot message show it."""
 
+BUILDABLE = ("3.0",)
+"""The generations that an image can be made for; others are known by their numbers alone."""
+
 MANUFACTURER = "Wedge"
 
 IMAGE_LIMIT = 0xFF * headers.ROM_UNIT
@@ -147,8 +150,8 @@ def build_image(backend: Backend, generation: str = "3.0") -> Image:
     Raises AssemblyError for source that cannot be assembled, ImageError for an image or a RAM
     block past its limit, for a stub that is missing and for a generation that is not known.
     """
-    if generation not in GENERATIONS:
-        known = ", ".join(GENERATIONS)
+    if generation not in BUILDABLE:
+        known = ", ".join(BUILDABLE)
         raise ImageError(f"there is no generation {generation!r} to build; choose from {known}")
     wedge = relocatable(wedge_source(backend.open_files, backend.closed_files))
     check_prefixes(wedge.assembly)
@@ -200,7 +203,6 @@ def _assemble_head(
         "ROM_MAJOR": ROM_VERSION[0],
         "ROM_MINOR": ROM_VERSION[1],
         "CALL_COUNT": len(table),
-        "RELOCATION_COUNT": len(wedge.relocations),
         "TEMPLATE_SIZE": len(code),
         "BLOCK_SIZE": block_size,
         "BLOCK_PARAGRAPHS": -(-block_size // 16),
@@ -217,7 +219,8 @@ def _assemble_head(
     ]
     after += generated(strings, "strings")
     after += generated([".balign 4", "calls:", *table], "calls")
-    after += generated(["relocations:", *_data(".word", wedge.relocations, 8)], "relocations")
+    offsets = _data(".word", wedge.relocations, 8)
+    after += generated(["relocations:", *offsets, "relocations_end:"], "relocations")
     after += generated([".balign 16", "template:", *_data(".byte", code, 16)], "template")
 
     after += generated([f".balign {headers.ROM_UNIT}", "rom_end:"], "image")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rom.assembler import Assembly, Program, Row, compose
-from rom.dialect import ALIGNMENTS, DATA_WIDTH, AssemblyError
+from rom.dialect import ALIGNMENTS, DATA_WIDTH, AssemblyError, names_in
 from rom.source import Line, parse
 
 GNU_LIMIT = 20.0
@@ -107,7 +107,7 @@ def differences(ours: Assembly, gnu: Assembly) -> list[str]:
 
     Differences without effect do not count: a needless 66 on a move to a segment register, another
     length of an immediate or displacement, the padding of an alignment. Addresses within the
-    program count as equal when they are those of the same line.
+    program count as equal when they are those of the same line, and so do distances of labels.
     """
     said = []
     decode = _decoder()
@@ -121,8 +121,8 @@ def differences(ours: Assembly, gnu: Assembly) -> list[str]:
             pair = _values(our_bytes, width), _values(gnu_bytes_, width)
         else:
             pair = decode(ours, our_row), decode(gnu, gnu_row)
-        if not _same(ours, gnu, *pair):
-            line = our_row.line
+        line = our_row.line
+        if not _same(ours, gnu, *pair, _moved(ours, gnu, line)):
             said.append(
                 f"{line.file}:{line.number}: {line.text.strip()!r}: {our_bytes.hex(' ')}, "
                 f"but GNU as makes {gnu_bytes_.hex(' ')}"
@@ -153,7 +153,8 @@ def _normal(code: bytes, row: Row, instruction: Any) -> str:
     """The instruction's text, with its operand size where the disassembler hides it."""
     text = f"{instruction.mnemonic} {instruction.op_str}"
     start = instruction.address - row.address
-    if "word ptr" not in text and not re.search(r"\b(mov|[cdefgs]s)\b", text):
+    near_jump = row.bits == 16 and text.startswith("j")
+    if "word ptr" not in text and not text.startswith("mov ") and not near_jump:
         text += " (66)" if b"\x66" in code[start : start + 3] else ""
     return re.sub(r"\bmov ([cdefgs]s), e?(ax|bx|cx|dx|si|di|sp|bp)\b", r"mov \1, \2", text)
 
@@ -163,7 +164,16 @@ def _values(code: bytes, width: int) -> list[str]:
     return [str(int.from_bytes(code[start : start + width], "little")) for start in starts]
 
 
-def _same(ours: Assembly, gnu: Assembly, left: list[str], right: list[str]) -> bool:
+def _moved(ours: Assembly, gnu: Assembly, line: Line) -> set[int]:
+    """By how much the distances of the labels that a line names differ in the two assemblies."""
+    names = [n for part in parse(line.text).parts for n in names_in(part) if n in ours.labels]
+    shifts = [ours.labels[name] - gnu.labels[name] for name in names]
+    return {one - other for one in shifts for other in shifts}
+
+
+def _same(
+    ours: Assembly, gnu: Assembly, left: list[str], right: list[str], moved: set[int]
+) -> bool:
     if len(left) != len(right):
         return False
     for one, other in zip(left, right, strict=True):
@@ -172,7 +182,7 @@ def _same(ours: Assembly, gnu: Assembly, left: list[str], right: list[str]) -> b
         numbers = zip(_NUMBER.findall(one), _NUMBER.findall(other), strict=True)
         for ours_text, gnu_text in numbers:
             a, b = int(ours_text, 0), int(gnu_text, 0)
-            if a != b and not set(_places(ours, a)) & set(_places(gnu, b)):
+            if a - b not in {0, *moved} and not set(_places(ours, a)) & set(_places(gnu, b)):
                 return False
     return True
 

@@ -44,13 +44,15 @@ init_posted:
     cmpl %edi, CPU_LINKED_AT(%edi)          # a block that does not keep what is written is no RAM
     jne init_no_ram
     leal relocations(%ebx), %esi
-    movl $RELOCATION_COUNT, %ecx
+    leal relocations_end(%ebx), %ecx
 relocate_block:
+    cmpl %ecx, %esi
+    jae block_relocated
     movzwl (%esi), %edx
     addl %eax, (%edi,%edx)
     addl $2, %esi
-    decl %ecx
-    jnz relocate_block
+    jmp relocate_block
+block_relocated:
 
     movl 12(%esp), %eax
     andl $IF, %eax                          # the flag state that the guest brings along

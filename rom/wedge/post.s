@@ -80,13 +80,15 @@ found_pmm:
     rep
     stosb
     movw $relocations, %si
-    movw $RELOCATION_COUNT, %cx
+    movw $relocations_end, %cx
 relocate_copy:
+    cmpw %cx, %si                           # a wedge may have no relocation at all
+    jae copy_relocated
     lodsw
     movw %ax, %di
     addl %edx, %es:(%di)
-    decw %cx
-    jnz relocate_copy
+    jmp relocate_copy
+copy_relocated:
     movl %edx, %es:CPU_LINKED_AT
     movl %edx, block_physical
     movl $POST_READY, %ebp
