@@ -1,0 +1,173 @@
+"""The pytest plugin: fixtures for a machine, its monitor, debugger, wire and injector.
+
+Registered by entry point, so a project that tests a ROM of its own installs `wedge-kit`, names the
+files in its pytest configuration (`wedge_rom`, `wedge_guest`) or on the command line, and uses the
+fixtures. It may as well override `wedge_rom`, `wedge_guest` or `machine_config`.
+"""
+
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.booted import Booted, BootedMachine
+from harness.errors import HarnessError
+from harness.guest import GuestFile, load_guest
+from harness.machine.config import MachineConfig
+from harness.machine.debugger import Debugger
+from harness.machine.injector import Injector
+from harness.machine.monitor import Monitor
+from harness.machine.process import Machine
+from harness.machine.wire import Wire
+from harness.rom import Rom, load_rom
+
+_OPTIONS = {
+    "wedge_rom": ("FILE", "the option ROM to test"),
+    "wedge_guest": ("FILE", "the guest to boot: a multiboot image or a Linux bzImage"),
+    "wedge_qemu": ("PROGRAM", "the QEMU to use instead of qemu-system-i386 from PATH"),
+    "wedge_machine": ("TYPE", "QEMU's machine type: pc, isapc or q35"),
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options, each as a command-line option and as a line of the configuration."""
+    group = parser.getgroup("wedge", "guest ROMs on i386")
+    for name, (value, text) in _OPTIONS.items():
+        option = "--" + name.replace("_", "-")
+        group.addoption(option, dest=name, metavar=value, default=None, help=text)
+        parser.addini(name, text, default="")
+
+
+def _setting(config: pytest.Config, name: str) -> str:
+    return str(config.getoption(name) or config.getini(name))
+
+
+def _file(config: pytest.Config, name: str) -> Path:
+    value = _setting(config, name)
+    if not value:
+        option = "--" + name.replace("_", "-")
+        raise pytest.UsageError(
+            f"{_OPTIONS[name][1]} is not given; say {option} FILE or put {name} in the configuration"
+        )
+    return config.rootpath / value
+
+
+@pytest.fixture(scope="session")
+def wedge_rom(pytestconfig: pytest.Config) -> Rom:
+    """The ROM under test, with its manifest and symbols where they stand beside it."""
+    return load_rom(_file(pytestconfig, "wedge_rom"))
+
+
+@pytest.fixture(scope="session")
+def wedge_guest(pytestconfig: pytest.Config) -> GuestFile:
+    """The guest that is booted with it."""
+    return load_guest(_file(pytestconfig, "wedge_guest"))
+
+
+@pytest.fixture(scope="session")
+def machine_config(pytestconfig: pytest.Config) -> MachineConfig:
+    """The machine, but for ROM and guest."""
+    return MachineConfig(
+        qemu=_setting(pytestconfig, "wedge_qemu"),
+        machine=_setting(pytestconfig, "wedge_machine") or "pc",
+    )
+
+
+@pytest.fixture
+def machine(
+    machine_config: MachineConfig, wedge_rom: Rom, wedge_guest: GuestFile
+) -> Iterator[Machine]:
+    """A machine of the test's own with ROM and guest in it, started and stopped at reset."""
+    config = replace(machine_config, option_rom=wedge_rom.path, kernel=wedge_guest.path)
+    with Machine(config) as started:
+        yield started
+
+
+@pytest.fixture
+def monitor(machine: Machine) -> Monitor:
+    """The monitor of `machine`."""
+    return machine.monitor
+
+
+@pytest.fixture
+def injector(machine: Machine) -> Injector:
+    """What raises interrupts in `machine`."""
+    return machine.injector
+
+
+@pytest.fixture
+def wire(machine: Machine) -> Wire:
+    """`machine` by the remote protocol. Use this or `debugger`, not both."""
+    return machine.wire()
+
+
+@pytest.fixture
+def debugger(machine: Machine) -> Iterator[Debugger]:
+    """`machine` by GDB. Use this or `wire`, not both."""
+    attached = Debugger(machine.gdb_socket)
+    yield attached
+    attached.close()
+
+
+class MachinePool:
+    """Machines at `ready`, kept for the whole run: one for each ROM and way to steer it."""
+
+    def __init__(self) -> None:
+        self._machines: dict[tuple[object, ...], BootedMachine] = {}
+
+    def ready(
+        self, config: MachineConfig, rom: Rom, guest: GuestFile, with_gdb: bool = False
+    ) -> Booted:
+        """The guest at `ready`. A machine that did not survive the test before is replaced."""
+        key = (config, rom.path, guest.path, with_gdb)
+        kept = self._machines.get(key)
+        if kept is not None:
+            try:
+                return kept.ready()
+            except HarnessError:
+                kept.close()
+        machine = self._machines[key] = BootedMachine(config, rom, guest, with_gdb)
+        return machine.ready()
+
+    def close(self) -> None:
+        """End all machines."""
+        for machine in self._machines.values():
+            machine.close()
+
+
+@pytest.fixture(scope="session")
+def machine_pool() -> Iterator[MachinePool]:
+    """The machines that tests share, each restored to `ready` before it is handed out."""
+    pool = MachinePool()
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def booted(
+    machine_pool: MachinePool, machine_config: MachineConfig, wedge_rom: Rom, wedge_guest: GuestFile
+) -> Booted:
+    """The kit's own guest at `ready`, steered by the wire: the fast way."""
+    return machine_pool.ready(machine_config, wedge_rom, wedge_guest)
+
+
+@pytest.fixture
+def debugged(
+    machine_pool: MachinePool, machine_config: MachineConfig, wedge_rom: Rom, wedge_guest: GuestFile
+) -> Booted:
+    """The kit's own guest at `ready`, steered by GDB with the symbols of ROM and guest."""
+    return machine_pool.ready(machine_config, wedge_rom, wedge_guest, with_gdb=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Show where the machines of a failed test stand."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for name, value in getattr(item, "funcargs", {}).items():
+            machine = value.machine if isinstance(value, Booted) else value
+            if isinstance(machine, Machine):
+                report.sections.append((f"machine of {name}", machine.picture()))
+    return report

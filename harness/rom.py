@@ -1,0 +1,146 @@
+"""A ROM as the harness knows it: its image, manifest and symbols, and where a boot put it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from elftools.elf.elffile import ELFFile
+
+from harness.errors import HarnessError
+from harness.machine.control import Control, read_u32
+
+OPTION_ROM_AREA = range(0xC0000, 0xF0000, 2048)
+"""Where a BIOS puts option ROMs; one may start at each step (PCI Firmware Specification)."""
+
+_CHECKSUM_OFFSET = 7
+_FIXED_HEADER = 0x80
+
+
+@dataclass(frozen=True)
+class Rom:
+    """The files of a ROM. `symbols` maps a label to its section and its offset there.
+
+    A ROM of another kit may have no manifest and no symbols; then both are empty.
+    """
+
+    path: Path
+    content: bytes
+    manifest: Mapping[str, Any]
+    symbols: Mapping[str, tuple[str, int]]
+
+    @property
+    def symbol_file(self) -> Path:
+        """The ELF object for a debugger."""
+        return self.path.with_suffix(".elf")
+
+
+def load_rom(path: Path) -> Rom:
+    """Read `NAME.rom`, and `NAME.json` and `NAME.elf` where they stand beside it.
+
+    Raises HarnessError for an image that cannot be read or is no option ROM.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise HarnessError(f"The ROM {path} cannot be read: {error.strerror}.") from error
+    if content[:2] != b"\x55\xaa":
+        raise HarnessError(
+            f"{path} is no option ROM: it starts with {content[:2].hex(' ')} and not with 55 aa."
+        )
+    manifest = path.with_suffix(".json")
+    symbols = path.with_suffix(".elf")
+    return Rom(
+        path,
+        content,
+        json.loads(manifest.read_text()) if manifest.exists() else {},
+        read_symbols(symbols) if symbols.exists() else {},
+    )
+
+
+def read_symbols(path: Path) -> dict[str, tuple[str, int]]:
+    """The labels of an ELF file: section name and `st_value` (an offset in an object file)."""
+    with path.open("rb") as file:
+        elf = ELFFile(file)
+        table = elf.get_section_by_name(".symtab")
+        return {
+            symbol.name: (elf.get_section(symbol["st_shndx"]).name, symbol["st_value"])
+            for symbol in table.iter_symbols()
+            if symbol.name and isinstance(symbol["st_shndx"], int)
+        }
+
+
+@dataclass(frozen=True)
+class LocatedRom:
+    """A ROM in a machine: `base` of the image and `block` of its RAM, guest-physical addresses.
+
+    `block` is 0 for a ROM that keeps no RAM block, or got none.
+    """
+
+    rom: Rom
+    base: int
+    block: int
+
+    @property
+    def sections(self) -> dict[str, int]:
+        """Where a debugger should put the symbol file's sections."""
+        return {".rom": self.base, ".wedge": self.block} if self.block else {".rom": self.base}
+
+    def symbol(self, name: str) -> int:
+        """The address of a label. Raises HarnessError for one that the ROM does not have."""
+        if name not in self.rom.symbols:
+            raise HarnessError(f"{self.rom.path} has no symbol {name!r}; see its listing.")
+        section, offset = self.rom.symbols[name]
+        return self.sections[section] + offset
+
+    def stub(self, call: str) -> int:
+        """The address of a call's stub. Raises HarnessError when the ROM does not provide it."""
+        for row in self.rom.manifest["calls"]:
+            if row["name"] == call and row["offset"] is not None:
+                return self.block + int(row["offset"])
+        raise HarnessError(f"{self.rom.path} does not provide the call {call}.")
+
+    def place(self, address: int) -> str:
+        """An address as `label+offset`, or in hexadecimal when it is not in the ROM."""
+        best = ("", -1)
+        for name, (section, offset) in self.rom.symbols.items():
+            start = self.sections.get(section)
+            if start is not None and best[1] < start + offset <= address:
+                best = (name, start + offset)
+        name, start = best
+        inside = self.base <= address < self.base + len(self.rom.content) or (
+            self.block and self.block <= address < self.block + self.rom.manifest["block"]["size"]
+        )
+        if not inside or not name:
+            return f"{address:#x}"
+        return name if start == address else f"{name}+{address - start:#x}"
+
+    def field(self, control: Control, name: str) -> int:
+        """A field of the virtual CPU, unsigned. Raises HarnessError for one it does not have."""
+        fields = self.rom.manifest.get("virtual_cpu", {})
+        if name not in fields or not self.block:
+            raise HarnessError(f"{self.rom.path} has no virtual CPU field {name!r} in RAM.")
+        where = fields[name]
+        data = control.read(self.block + where["offset"], where["size"])
+        return int.from_bytes(data, "little")
+
+
+def locate_rom(rom: Rom, control: Control) -> LocatedRom | None:
+    """Find the image in a machine that is past POST; None when no BIOS put it there.
+
+    The header tells it from other ROMs, all but the checksum, which POST code may mend.
+    """
+    header = _without_checksum(rom.content[:_FIXED_HEADER])
+    for base in OPTION_ROM_AREA:
+        if control.read(base, 2) != b"\x55\xaa":
+            continue
+        if _without_checksum(control.read(base, _FIXED_HEADER)) == header:
+            post = rom.manifest.get("post")
+            block = read_u32(control, base + post["block_physical"]) if post else 0
+            return LocatedRom(rom, base, block)
+    return None
+
+
+def _without_checksum(header: bytes) -> bytes:
+    return header[:_CHECKSUM_OFFSET] + header[_CHECKSUM_OFFSET + 1 :]

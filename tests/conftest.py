@@ -1,0 +1,71 @@
+"""What the kit's own tests share: its ROMs and its guest, built from the checkout under test."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from guests.build import Guest, build_guest, write_guest
+from harness.booted import Booted
+from harness.guest import GuestFile, load_guest
+from harness.machine.config import MachineConfig
+from harness.plugin import MachinePool
+from harness.rom import Rom, load_rom
+from rom.backends import BACKENDS
+from rom.build import write_image
+from rom.image import Image, build_image
+
+
+@pytest.fixture(scope="session")
+def images() -> Mapping[str, Image]:
+    """The image of each backend, by the backend's name."""
+    return {name: build_image(backend) for name, backend in BACKENDS.items()}
+
+
+@pytest.fixture(scope="session")
+def roms(
+    images: Mapping[str, Image], tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, Rom]:
+    """The ROM of each backend, written and read back as the harness sees it."""
+    folder = tmp_path_factory.mktemp("roms")
+    return {name: load_rom(write_image(image, folder)) for name, image in images.items()}
+
+
+@pytest.fixture(scope="session")
+def guest() -> Guest:
+    """The test guest as it was assembled."""
+    return build_guest("checks")
+
+
+@pytest.fixture(scope="session")
+def wedge_guest(guest: Guest, tmp_path_factory: pytest.TempPathFactory) -> GuestFile:
+    """The test guest on disk."""
+    return load_guest(write_guest(guest, tmp_path_factory.mktemp("guests")))
+
+
+@pytest.fixture(scope="session", params=sorted(BACKENDS))
+def wedge_rom(request: pytest.FixtureRequest, roms: Mapping[str, Rom]) -> Rom:
+    """Each backend's ROM in turn: a test that uses it, or `booted`, runs once a backend."""
+    return roms[request.param]
+
+
+@pytest.fixture
+def bare(
+    machine_pool: MachinePool,
+    machine_config: MachineConfig,
+    roms: Mapping[str, Rom],
+    wedge_guest: GuestFile,
+) -> Booted:
+    """The guest at `ready` on the backend `bare`, steered by the wire."""
+    return machine_pool.ready(machine_config, roms["bare"], wedge_guest)
+
+
+@pytest.fixture
+def bare_in_gdb(
+    machine_pool: MachinePool,
+    machine_config: MachineConfig,
+    roms: Mapping[str, Rom],
+    wedge_guest: GuestFile,
+) -> Booted:
+    """The guest at `ready` on the backend `bare`, steered by GDB."""
+    return machine_pool.ready(machine_config, roms["bare"], wedge_guest, with_gdb=True)
