@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from harness.errors import HarnessError
 from harness.machine.control import Control, read_u32
@@ -64,6 +65,8 @@ def read_symbols(path: Path) -> dict[str, tuple[str, int]]:
     with path.open("rb") as file:
         elf = ELFFile(file)
         table = elf.get_section_by_name(".symtab")
+        if not isinstance(table, SymbolTableSection):
+            return {}
         return {
             symbol.name: (elf.get_section(symbol["st_shndx"]).name, symbol["st_value"])
             for symbol in table.iter_symbols()

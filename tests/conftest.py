@@ -1,7 +1,6 @@
 """What the kit's own tests share: its ROMs and its guest, built from the checkout under test."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 

@@ -7,5 +7,5 @@ class InterfaceError(RomError):
     """The interface data or a record of it contradicts the VMI ABI."""
 
 
-class UnknownCall(RomError):  # noqa: N818 - reads as what it is: a call that is not known
+class UnknownCall(RomError):
     """A name, number or generation that the table of calls does not have."""

@@ -1,0 +1,82 @@
+"""The one thread of this process that runs the event loop and starts the children.
+
+All machines share it. The children are started on it because the kernel's parent-death signal
+follows the thread that forked, not the process: this thread lives until the process ends.
+"""
+
+import asyncio
+import ctypes
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from functools import cache
+from typing import IO, Any, TypeVar
+
+from harness.errors import WaitTimeout
+
+T = TypeVar("T")
+
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def run(coroutine: Coroutine[Any, Any, T], timeout: float, what: str) -> T:
+    """Run a coroutine on the background loop and wait for its result.
+
+    timeout: seconds. what: for the sentence of WaitTimeout, raised when they have passed.
+    """
+    future = asyncio.run_coroutine_threadsafe(coroutine, _loop())
+    try:
+        return future.result(timeout)
+    except TimeoutError:
+        future.cancel()
+        raise WaitTimeout(f"No answer within {timeout:g} s: {what}.") from None
+
+
+def start(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Let a coroutine run on the background loop, with nobody waiting for it."""
+    asyncio.run_coroutine_threadsafe(coroutine, _loop())
+
+
+def spawn(
+    command: Sequence[str], stdin: int | IO[bytes], stdout: int | IO[bytes], stderr: int | IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Start a child that the kernel kills when this process ends, however it ends.
+
+    The child has a session of its own, so that Ctrl-C reaches us first and we can still ask it
+    how it stands. Raises OSError like subprocess.Popen.
+    """
+    parent = os.getpid()
+
+    def die_with_parent() -> None:
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended before the request above was made
+            os._exit(1)
+
+    return _call(
+        lambda: subprocess.Popen(
+            command,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            bufsize=0,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
+    )
+
+
+def _call(function: Callable[[], T]) -> T:
+    async def call() -> T:
+        return function()
+
+    return run(call(), 30.0, "the start of a child process")
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="wedge-background", daemon=True).start()
+    return loop

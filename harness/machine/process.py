@@ -1,0 +1,321 @@
+"""One running machine: the QEMU process, its folder, and what reaches into it."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+import weakref
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from harness.errors import HarnessError, MachineDied, MachineError, WaitTimeout
+from harness.machine import background, ending
+from harness.machine.config import (
+    DEBUG_LOG,
+    FIRMWARE_LOG,
+    GDB_SOCKET,
+    QEMU_LOG,
+    QMP_SOCKET,
+    QTEST_SOCKET,
+    SERIAL_LOG,
+    SNAPSHOT_IMAGE,
+    MachineConfig,
+    command_line,
+)
+from harness.machine.ending import Ending, ending_of_guest, ending_of_process
+from harness.machine.injector import Injector
+from harness.machine.monitor import Monitor
+from harness.machine.snapshot import empty_qcow2
+from harness.machine.wire import Wire
+
+STDERR_LOG = "stderr.log"
+LOG_TAIL = 1 << 20  # bytes read of a log; a guest gone wild writes gigabytes
+SOCKET_PATH_LIMIT = 107  # bytes; sockaddr_un, unix(7)
+
+
+class Machine:
+    """A machine, from `start` (or `with`) to `close`. It starts stopped.
+
+    config: what to boot. folder: where to leave the logs at the end; None to drop them. Sockets and
+    logs live in a folder of the machine's own meanwhile. QEMU ends with this object, and with this
+    process however that ends.
+    """
+
+    def __init__(self, config: MachineConfig, folder: Path | None = None) -> None:
+        self.config = config
+        self.command_line: list[str] = []
+        self.monitor = Monitor(self.died)
+        self._keep = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder: Path | None = None
+        self._wire: Wire | None = None
+        self._injector: Injector | None = None
+        self._logs: dict[str, str] = {}  # what the logs held, once the folder is gone
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start QEMU, stopped before its first instruction.
+
+        Raises MissingTool without QEMU, HarnessError for a configuration that makes no sense, and
+        MachineDied, with what QEMU said, when it ends at once.
+        """
+        if self._folder is not None:
+            raise MachineError("This machine was started before; make a new one.")
+        self._folder = folder = Path(tempfile.mkdtemp(prefix="wedge-"))
+        self._remove = weakref.finalize(self, _remove, None, folder)
+        try:
+            self._start(folder)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, folder: Path) -> None:
+        if len(os.fsencode(folder / QTEST_SOCKET)) > SOCKET_PATH_LIMIT:
+            raise MachineError(
+                f"The path of the temporary folder {folder} is too long for a socket; "
+                "set TMPDIR to a shorter one."
+            )
+        self.command_line = command_line(_reachable(self.config, folder), folder)
+        if self.config.snapshot:
+            empty_qcow2(folder / SNAPSHOT_IMAGE)
+        self.monitor.listen(folder / QMP_SOCKET)
+        with (folder / STDERR_LOG).open("wb") as log:
+            self._process = background.spawn(self.command_line, subprocess.DEVNULL, log, log)
+        self._remove.detach()
+        self._remove = weakref.finalize(self, _remove, self._process, folder)
+        self.monitor.accept(lambda: self.alive)
+
+    @property
+    def pid(self) -> int:
+        """QEMU's process id."""
+        return self._started().pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether QEMU runs; its guest may have ended all the same."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def gdb_socket(self) -> Path:
+        """Where GDB, or a wire, connects; one at a time."""
+        return self._in_folder(GDB_SOCKET)
+
+    def wire(self) -> Wire:
+        """The machine by GDB's remote protocol, opened once. Close it before GDB takes over."""
+        if self._wire is None or self._wire.closed:
+            self._wire = Wire(self.gdb_socket, self.died)
+        return self._wire
+
+    @property
+    def injector(self) -> Injector:
+        """What raises interrupts from outside."""
+        if self._injector is None:
+            self._injector = Injector(self._in_folder(QTEST_SOCKET), self.monitor, self.died)
+        return self._injector
+
+    def console(self) -> str:
+        """What the guest wrote to its serial console; the end of it when that is huge."""
+        return self._log(SERIAL_LOG)
+
+    def debug_console(self) -> str:
+        """What the guest reported by port 0xe9; the end of it when that is huge."""
+        return self._log(DEBUG_LOG)
+
+    def firmware_log(self) -> str:
+        """What SeaBIOS logged by port 0x402."""
+        return self._log(FIRMWARE_LOG)
+
+    def ending(self) -> Ending | None:
+        """How the guest ended, or None while it has not."""
+        status = self._started().poll()
+        if status is not None:
+            return ending_of_process(status, self._log(STDERR_LOG))
+        if (reason := self._shutdown_reason()) is None:
+            return None
+        try:
+            registers = _general(self.monitor.hmp("info registers"))
+        except HarnessError as error:
+            registers = f"not to be had: {error}"
+        return ending_of_guest(reason, self._log(QEMU_LOG), registers)
+
+    def wait_end(self, timeout: float) -> Ending:
+        """Wait, `timeout` seconds at most, for the guest to end; does not set it going.
+
+        A guest that has not ended then gives the kind timeout and goes on as it was; the
+        detail is the picture.
+        """
+        deadline = time.monotonic() + timeout
+        while (found := self.ending()) is None:
+            before = len(self.monitor.events)
+            if self._shutdown_reason() is not None:
+                continue
+            try:
+                left = max(deadline - time.monotonic(), 0)
+                self.monitor.wait_event({"SHUTDOWN"}, left, before)
+            except WaitTimeout:
+                return Ending(
+                    ending.TIMEOUT, f"The guest did not end in {timeout:g} s.\n{self.picture()}"
+                )
+            except MachineDied:
+                self._wait_exit()
+        return found
+
+    def picture(self) -> str:
+        """Where the machine stands: what to print when something nobody expected happened."""
+        if self.alive:
+            try:
+                state = f"QEMU is {self.monitor.status()}."
+                registers = _general(self.monitor.hmp("info registers"))
+            except HarnessError as error:
+                state, registers = f"QEMU does not answer: {error}", ""
+        else:
+            found = self.ending() if self._process else None
+            state, registers = found.detail if found else "QEMU did not start.", ""
+        parts = [
+            state,
+            registers,
+            _last("serial console", self.console()),
+            _last("debug console", self.debug_console()),
+            _last("QEMU's standard error", self._log(STDERR_LOG)),
+            f"command line: {shlex.join(self.command_line)}",
+        ]
+        return "\n".join(part for part in parts if part)
+
+    def died(self, what: str) -> MachineDied:
+        """The error for a machine that is gone; what: what was going on, without a full stop."""
+        self._wait_exit()
+        return MachineDied(f"{what}. {self.picture()}")
+
+    def close(self) -> None:
+        """End QEMU and remove the folder; safe to call twice."""
+        if self._folder is None or not self._remove.alive:
+            return
+        try:
+            if self._wire is not None:
+                self._wire.close()
+            if self._injector is not None:
+                self._injector.close()
+            if self.monitor.connected:
+                self.monitor.quit()
+                self._wait_exit()
+            self.monitor.close()
+        finally:
+            self._end_process_and_folder()
+
+    def _end_process_and_folder(self) -> None:
+        if self._process is not None:
+            _end(self._process)
+        assert self._folder is not None
+        for name in (SERIAL_LOG, DEBUG_LOG, FIRMWARE_LOG, QEMU_LOG, STDERR_LOG):
+            self._logs[name] = self._log(name)
+            if self._keep is not None and (self._folder / name).exists():
+                self._keep.mkdir(parents=True, exist_ok=True)
+                shutil.copy(self._folder / name, self._keep / name)
+        self._remove()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise MachineError("The machine was not started; call start() or use `with`.")
+        return self._process
+
+    def _in_folder(self, name: str) -> Path:
+        self._started()
+        assert self._folder is not None
+        return self._folder / name
+
+    def _wait_exit(self) -> None:
+        if self._process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(2.0)
+
+    def _shutdown_reason(self) -> str | None:
+        for event in reversed(self.monitor.events):
+            if event["event"] == "RESUME":
+                return None
+            if event["event"] == "SHUTDOWN" and event["data"].get("guest"):
+                return str(event["data"].get("reason"))
+        return None
+
+    def _log(self, name: str) -> str:
+        if name in self._logs:
+            return self._logs[name]
+        if self._folder is None or not (path := self._folder / name).exists():
+            return ""
+        with path.open("rb") as log:
+            size = log.seek(0, os.SEEK_END)
+            log.seek(max(size - LOG_TAIL, 0))
+            return log.read().decode(errors="replace")
+
+
+def _reachable(config: MachineConfig, folder: Path) -> MachineConfig:
+    """The same machine with each file under a name that QEMU takes for what it is.
+
+    QEMU cuts an initrd for a multiboot kernel at commas and spaces, and a firmware name for an
+    option ROM after 55 bytes; files named otherwise than plainly get a link in the folder.
+    """
+
+    def plain(path: Path | None, name: str) -> Path | None:
+        if path is None or not path.is_file():
+            return path  # a file that is missing is reported under its own name
+        path = path.absolute()
+        if _is_plain(path):
+            return path
+        link = folder / name
+        link.symlink_to(path)
+        if name == "initrd" and not _is_plain(link):
+            raise MachineError(f"QEMU cannot read an initrd by {link}; set TMPDIR to a plain name.")
+        return link
+
+    return replace(
+        config,
+        option_rom=plain(config.option_rom, "option.rom"),
+        kernel=plain(config.kernel, "kernel"),
+        initrd=plain(config.initrd, "initrd"),
+    )
+
+
+def _is_plain(path: Path) -> bool:
+    return str(path).isascii() and not set(str(path)) & set(", ") and len(path.name) <= 40
+
+
+def _general(registers: str) -> str:
+    """`info registers` without the floating point and vector registers."""
+    return registers.strip().replace("\r", "").split("\nFCW=")[0]
+
+
+def _last(title: str, text: str) -> str:
+    lines = text.splitlines()[-10:]
+    return "\n".join(
+        [f"last lines of the {title}:", *(f"  {line}" for line in lines)] * bool(lines)
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for ask in (process.terminate, process.kill):
+        if process.poll() is None:
+            ask()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(2.0)
+
+
+def _remove(process: subprocess.Popen[bytes] | None, folder: Path) -> None:
+    """What is left to do when nobody called close()."""
+    if process is not None:
+        _end(process)
+    shutil.rmtree(folder, ignore_errors=True)

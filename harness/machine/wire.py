@@ -1,0 +1,225 @@
+"""A client of GDB's remote protocol, for loops over thousands of boundaries.
+
+The protocol is described in "Debugging with GDB", appendix E. QEMU's stub wants an acknowledgement
+for each packet, and takes any byte it gets from us while the machine runs as "stop".
+"""
+
+import re
+import socket
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.errors import MachineError, WaitTimeout
+from harness.machine.control import REGISTERS, not_reached, stopped_elsewhere
+from harness.machine.processor import parse_registers
+
+ANSWER_LIMIT = 10.0  # seconds, for an answer that needs no guest to run
+BLOCK = 1024  # bytes of memory a packet; QEMU takes packets of 4096 characters
+
+_PACKET = re.compile(rb"\$([^#]*)#[0-9a-fA-F]{2}", re.S)
+_SIGNALS = {2: "it was stopped by the monitor", 3: "the guest reset, powered off or triple faulted"}
+
+
+class Wire:
+    """The machine by GDB's remote protocol; implements Control.
+
+    lost: makes the error to raise when QEMU is gone, from a sentence that says what was asked.
+    """
+
+    def __init__(
+        self, socket_path: Path, lost: Callable[[str], MachineError] = MachineError
+    ) -> None:
+        self._lost = lost
+        self._buffer = b""
+        self._running = False
+        self.closed = False
+        self._socket = socket.socket(socket.AF_UNIX)
+        try:
+            self._socket.connect(str(socket_path))
+        except OSError as error:
+            self._socket.close()
+            raise lost(f"No GDB server listens at {socket_path}") from error
+        # QEMU up to 7.2 announces the stop that attaching causes; it precedes this answer.
+        self._ask("qSupported")
+
+    def registers(self) -> dict[str, int]:
+        """All of REGISTERS by name, unsigned."""
+        words = struct.unpack("<16I", bytes.fromhex(self._ask("g")[: 8 * len(REGISTERS)]))
+        return dict(zip(REGISTERS, words, strict=True))
+
+    def set_registers(self, **values: int) -> None:
+        """Write the registers named, and no others."""
+        for name in values:
+            if name not in REGISTERS:
+                raise MachineError(f"i386 has no register {name!r}; it has {', '.join(REGISTERS)}.")
+        # All of them in one packet: QEMU takes single ones only after a talk about its layout.
+        words = {**self.registers(), **values}.values()
+        data = struct.pack("<16I", *(word & 0xFFFFFFFF for word in words))
+        self._order(f"G{data.hex()}", "write the registers")
+
+    def read(self, address: int, length: int) -> bytes:
+        """Read memory through the page tables; raises MachineError where nothing is mapped."""
+        data = b""
+        while len(data) < length:
+            block = min(BLOCK, length - len(data))
+            answer = self._ask(f"m{address + len(data):x},{block:x}")
+            if answer.startswith("E"):
+                raise MachineError(f"No memory is mapped at {address + len(data):#x}.")
+            data += bytes.fromhex(answer)
+        return data
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write memory through the page tables, write-protected ROM included."""
+        for offset in range(0, len(data), BLOCK):
+            block = data[offset : offset + BLOCK]
+            where = address + offset
+            self._order(f"M{where:x},{len(block):x}:{block.hex()}", f"write memory at {where:#x}")
+
+    def linear_eip(self) -> int:
+        """The linear address of the next instruction: CS base plus EIP."""
+        return parse_registers(self.monitor("info registers")).linear_eip
+
+    def run_to(self, *addresses: int, timeout: float = 10.0) -> int:
+        """Continue until the next instruction is at one of the addresses; see Control."""
+        if self._here(addresses) in addresses:
+            self._resume("s")
+            signal = self._wait_stop(time.monotonic() + timeout, addresses, timeout)
+            if (here := self._here(addresses)) in addresses:
+                return here
+            if signal != 5:
+                raise MachineError(stopped_elsewhere(addresses, _reason(signal), here))
+        # Z1, not Z0: under KVM the latter would patch the memory of the guest.
+        for address in addresses:
+            self._order(f"Z1,{address:x},1", f"set a breakpoint at {address:#x}")
+        try:
+            self._resume("c")
+            signal = self._wait_stop(time.monotonic() + timeout, addresses, timeout)
+        finally:
+            if not (self._running or self.closed):
+                for address in addresses:
+                    self._order(f"z1,{address:x},1", f"remove the breakpoint at {address:#x}")
+        if (here := self._here(addresses)) not in addresses:
+            raise MachineError(stopped_elsewhere(addresses, _reason(signal), here))
+        return here
+
+    def step(self, interrupts: bool = False) -> int:
+        """Execute one instruction and return EIP; see Control."""
+        if interrupts:
+            self._order("Qqemu.sstep=1", "let interrupts in while stepping")
+        try:
+            self._resume("s")
+            signal = self._wait_stop(time.monotonic() + ANSWER_LIMIT, (), ANSWER_LIMIT)
+        finally:
+            if interrupts and not (self._running or self.closed):
+                self._order("Qqemu.sstep=7", "hold interrupts off while stepping")
+        if signal != 5:
+            raise MachineError(stopped_elsewhere((), _reason(signal), self.linear_eip()))
+        return self.registers()["eip"]
+
+    def cont(self) -> None:
+        """Let the machine run, and return at once."""
+        self._resume("c")
+
+    def interrupt(self) -> int:
+        """Stop the machine, if it runs, and return EIP."""
+        # A stop that came by itself and the one asked for here look alike: ask something else
+        # behind it, and drop all stops before its answer.
+        if self._running:
+            self._running = False
+            self._send(b"\x03")
+        self._ask("qC")
+        return self.registers()["eip"]
+
+    def flush(self) -> None:
+        """Nothing to forget: each question goes to the machine."""
+
+    def monitor(self, text: str) -> str:
+        """Run a line of QEMU's human monitor and return what it printed."""
+        self._send_packet("qRcmd," + text.encode().hex())
+        printed = b""
+        while (answer := self._answer()) != "OK":
+            if not answer.startswith("O"):
+                raise MachineError(f"QEMU refused the monitor command {text!r}: {answer}.")
+            printed += bytes.fromhex(answer[1:])
+        return printed.decode(errors="replace").replace("\r\n", "\n")
+
+    def close(self) -> None:
+        """Close the connection; the machine stays as it is, so that GDB can take over."""
+        self.closed = True
+        self._socket.close()
+
+    def _here(self, addresses: tuple[int, ...]) -> int:
+        # With flat segments EIP alone tells, which spares the monitor's answer.
+        eip = self.registers()["eip"]
+        return eip if eip in addresses else self.linear_eip()
+
+    def _ask(self, packet: str) -> str:
+        self._send_packet(packet)
+        return self._answer()
+
+    def _order(self, packet: str, what: str) -> None:
+        if (answer := self._ask(packet)) != "OK":
+            raise MachineError(f"QEMU's GDB server would not {what}: it said {answer!r}.")
+
+    def _resume(self, packet: str) -> None:
+        self._send_packet(packet)
+        self._running = True
+
+    def _wait_stop(self, deadline: float, addresses: tuple[int, ...], timeout: float) -> int:
+        """Wait for a stop and return its signal; stops the machine and raises WaitTimeout."""
+        try:
+            stop = self._receive(deadline)
+            while stop[:1] not in "TSW":
+                stop = self._receive(deadline)
+        except TimeoutError:
+            self.interrupt()
+            raise WaitTimeout(not_reached(addresses, timeout, self.linear_eip())) from None
+        self._running = False
+        if stop.startswith("W"):
+            self.close()
+            raise self._lost("QEMU ended while the guest ran")
+        return int(stop[1:3], 16)
+
+    def _answer(self) -> str:
+        """The next packet that does not announce a stop."""
+        deadline = time.monotonic() + ANSWER_LIMIT
+        try:
+            while (packet := self._receive(deadline)).startswith("T"):
+                pass
+        except TimeoutError:
+            raise WaitTimeout(f"QEMU's GDB server gave no answer in {ANSWER_LIMIT:g} s.") from None
+        return packet
+
+    def _send_packet(self, packet: str) -> None:
+        if self._running:
+            raise MachineError("The machine is running; call interrupt() before asking it.")
+        data = packet.encode()
+        self._send(b"$%s#%02x" % (data, sum(data) & 0xFF))
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            self.close()
+            raise self._lost("QEMU closed the GDB connection") from error
+
+    def _receive(self, deadline: float) -> str:
+        while (match := _PACKET.search(self._buffer)) is None:
+            self._socket.settimeout(max(deadline - time.monotonic(), 0.0001))
+            try:
+                data = self._socket.recv(65536)
+            except ConnectionError:
+                data = b""
+            if not data:
+                self.close()
+                raise self._lost("QEMU closed the GDB connection")
+            self._buffer += data
+        self._buffer = self._buffer[match.end() :]
+        self._send(b"+")
+        return match[1].decode("ascii")
+
+
+def _reason(signal: int) -> str:
+    return _SIGNALS.get(signal, f"signal {signal}")

@@ -1,0 +1,1 @@
+"""Tests of one running machine, with toy guests of a few bytes."""
