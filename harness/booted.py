@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.errors import HarnessError, MachineDied, WaitTimeout
+from harness.errors import HarnessError, MachineError, WaitTimeout
 from harness.guest import GuestFile
 from harness.machine.config import MachineConfig
 from harness.machine.control import Control, read_u32, write_u32
 from harness.machine.debugger import Debugger
+from harness.machine.ending import DIED
 from harness.machine.process import Machine
 from harness.machine.snapshot import Snapshot
 from harness.rom import LocatedRom, Rom, locate_rom
@@ -50,7 +51,7 @@ class Entered:
 
 
 class Booted:
-    """A machine whose guest stands at `ready`. `control` is what steers it, a wire or a debugger."""
+    """A machine whose guest stands at `ready`; `control` steers it, a wire or a debugger."""
 
     def __init__(self, machine: Machine, rom: LocatedRom, guest: GuestFile, control: Control):
         self.machine = machine
@@ -87,6 +88,20 @@ class Booted:
     def real_if(self) -> bool:
         """The processor's own IF."""
         return bool(self.control.registers()["eflags"] & IF)
+
+    def virtual_if(self) -> bool:
+        """The IF that the guest has: a word of the virtual CPU, or the processor's own."""
+        if self.rom.rom.manifest["lazy"]:
+            return self.field("virtual_if") != 0
+        return self.real_if()
+
+    def pending(self) -> list[int]:
+        """Vectors that wait: recorded by the ROM, or else requested at the 8259s."""
+        if self.rom.rom.manifest["lazy"]:
+            return self.recorded()
+        read = self.machine.injector.inb
+        requested = read(0x20) | read(0xA0) << 8  # what a read gives unless another OCW3 was sent
+        return [0x20 + line for line in range(16) if requested >> line & 1 and line != 2]
 
     def prepare(self, call: str, stack: Sequence[int] = (), **registers: int) -> None:
         """Stand at the first instruction of a call's stub, as after the guest's CALL.
@@ -149,15 +164,12 @@ def boot_to_ready(machine: Machine, rom: Rom, guest: GuestFile, timeout: float =
         raise GuestFailed(
             f"The guest was not ready within {timeout:g} s.\n{machine.picture()}"
         ) from None
-    except MachineDied as error:
+    except MachineError as error:
         ending = machine.ending()
-        raise GuestFailed(ending.detail if ending else str(error)) from None
-    except HarnessError as error:
-        ending = machine.ending()
-        if ending is None:
+        if ending is None or ending.kind == DIED:
             raise
         raise GuestFailed(f"{ending.detail}\n{machine.picture()}") from error
-    located = locate_rom(rom, wire)
+    located = locate_rom(rom, wire.read_physical)
     if located is None:
         raise GuestFailed(f"The BIOS did not put {rom.path.name} between C0000 and F0000.")
     return Booted(machine, located, guest, wire)

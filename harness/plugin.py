@@ -49,7 +49,8 @@ def _file(config: pytest.Config, name: str) -> Path:
     if not value:
         option = "--" + name.replace("_", "-")
         raise pytest.UsageError(
-            f"{_OPTIONS[name][1]} is not given; say {option} FILE or put {name} in the configuration"
+            f"{_OPTIONS[name][1]} is not given; say {option} FILE, "
+            f"or put {name} in the configuration"
         )
     return config.rootpath / value
 

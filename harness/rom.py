@@ -1,7 +1,7 @@
 """A ROM as the harness knows it: its image, manifest and symbols, and where a boot put it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from harness.errors import HarnessError
-from harness.machine.control import Control, read_u32
+from harness.machine.control import Control
 
 OPTION_ROM_AREA = range(0xC0000, 0xF0000, 2048)
 """Where a BIOS puts option ROMs; one may start at each step (PCI Firmware Specification)."""
@@ -129,19 +129,20 @@ class LocatedRom:
         return int.from_bytes(data, "little")
 
 
-def locate_rom(rom: Rom, control: Control) -> LocatedRom | None:
+def locate_rom(rom: Rom, read: Callable[[int, int], bytes]) -> LocatedRom | None:
     """Find the image in a machine that is past POST; None when no BIOS put it there.
 
-    The header tells it from other ROMs, all but the checksum, which POST code may mend.
+    `read` answers bytes of guest-physical memory, given an address and a length. The header tells
+    the image from other ROMs, all but the checksum, which POST code may mend.
     """
     header = _without_checksum(rom.content[:_FIXED_HEADER])
     for base in OPTION_ROM_AREA:
-        if control.read(base, 2) != b"\x55\xaa":
+        if read(base, 2) != b"\x55\xaa":
             continue
-        if _without_checksum(control.read(base, _FIXED_HEADER)) == header:
+        if _without_checksum(read(base, _FIXED_HEADER)) == header:
             post = rom.manifest.get("post")
-            block = read_u32(control, base + post["block_physical"]) if post else 0
-            return LocatedRom(rom, base, block)
+            block = read(base + post["block_physical"], 4) if post else b""
+            return LocatedRom(rom, base, int.from_bytes(block, "little"))
     return None
 
 

@@ -24,10 +24,10 @@ def write_file(path: Path, content: bytes) -> None:
     except OSError as error:
         raise BuildError(f"{path}: cannot be written: {error.strerror}; choose --out") from error
     try:
-        with open(handle, "wb") as file:
-            file.write(content)
+        os.close(handle)
+        Path(beside).write_bytes(content)
         Path(beside).chmod(0o644)
-        os.replace(beside, path)
+        Path(beside).replace(path)
     except BaseException as error:
         Path(beside).unlink(missing_ok=True)
         if isinstance(error, OSError):

@@ -2,4 +2,4 @@
 
 
 class RomError(Exception):
-    """One clear sentence: what is wrong, where, and what to do. The command line turns it into status 2."""
+    """One clear sentence: what is wrong, where, and what to do. Status 2 on the command line."""

@@ -94,19 +94,21 @@ class Image:
     def manifest(self) -> dict[str, Any]:
         """What a harness needs to know of the ROM, ready for JSON. Offsets and sizes in bytes.
 
-        `calls` gives each call's relocation type and the offset of its stub in the RAM block,
-        `post` the offsets in the image of what the 16-bit init leaves there, `virtual_cpu` the
-        fields of the virtual CPU from the block's start, `closed` the range of the block that
-        runs with the real IF off.
+        `lazy` says that the guest's IF is the virtual CPU's and not the processor's own; `calls`
+        gives each call's relocation type and the offset of its stub in the RAM block, `post` the
+        offsets in the image of what the 16-bit init leaves there, `virtual_cpu` the fields of the
+        virtual CPU from the block's start, `closed` the range of the block that runs with the
+        real IF off.
         """
         labels = self.wedge.assembly.labels
-        closed = [labels["closed_start"], labels["closed_end"]] if self.backend.zeroed else []
+        closed = [labels["closed_start"], labels["closed_end"]] if self.backend.lazy else []
         return {
             "name": self.name,
             "backend": self.backend.name,
             "generation": self.generation,
             "version": "{}.{}".format(*ROM_VERSION),
             "build_id": self.build_id,
+            "lazy": self.backend.lazy,
             "size": len(self.content),
             "signature": self.content[8:12].hex(),
             "entries": {

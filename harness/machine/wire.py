@@ -70,6 +70,14 @@ class Wire:
             data += bytes.fromhex(answer)
         return data
 
+    def read_physical(self, address: int, length: int) -> bytes:
+        """Read guest-physical memory, whatever the page tables say."""
+        self._order("Qqemu.PhyMemMode:1", "address physical memory")
+        try:
+            return self.read(address, length)
+        finally:
+            self._order("Qqemu.PhyMemMode:0", "address linear memory")
+
     def write(self, address: int, data: bytes) -> None:
         """Write memory through the page tables, write-protected ROM included."""
         for offset in range(0, len(data), BLOCK):

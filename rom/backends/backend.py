@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from rom.interface.relocation import RelocationType
 
@@ -12,16 +13,21 @@ class Backend:
 
     `translation` says for each call that the backend provides how a guest reaches its stub; the
     stub's label is the call's name. A call that is not in it answers NONE, so the guest keeps its
-    native code. `open_files` and `closed_files` are named from `rom/` (see `rom.wedge.source`);
+    native code. `open_files` and `closed_files` are named from `rom/`, or are paths of other files;
     `zeroed` is the number of bytes of RAM wanted after the wedge, cleared (the shadow IDT).
     """
 
     name: str
     summary: str
     translation: Mapping[str, RelocationType]
-    open_files: tuple[str, ...]
-    closed_files: tuple[str, ...] = ()
+    open_files: tuple[str | Path, ...]
+    closed_files: tuple[str | Path, ...] = ()
     zeroed: int = 0
+
+    @property
+    def lazy(self) -> bool:
+        """Whether disabling interrupts leaves the real IF on, so that there is closed code."""
+        return bool(self.closed_files)
 
 
 NO_RETURN: Mapping[str, RelocationType] = dict.fromkeys(

@@ -21,11 +21,15 @@ FIRST_EXTERNAL = 32
 """Vectors below are the processor's own (Intel SDM 3A, 6.2)."""
 
 
-def source_file(name: str) -> tuple[Line, ...]:
-    """The lines of `rom/NAME`, with each `cpu(FIELD)` expanded. Raises SourceError."""
+def source_file(name: str | Path) -> tuple[Line, ...]:
+    """The lines of a source, with each `cpu(FIELD)` expanded.
+
+    A name is that of a file below `rom/`, a Path that of one anywhere else. Raises SourceError.
+    """
+    path, shown = (_ROM / name, f"rom/{name}") if isinstance(name, str) else (name, str(name))
     return tuple(
         Line(virtual_cpu.expand(line.text), line.file, line.number)
-        for line in read_source(_ROM / name, f"rom/{name}")
+        for line in read_source(path, shown)
     )
 
 
@@ -48,7 +52,9 @@ def vector_entries() -> Iterator[str]:
         yield f"vector_{vector:02x}: pushl ${signed}; jmp {target}; .balign 8"
 
 
-def wedge_source(open_files: Sequence[str], closed_files: Sequence[str]) -> tuple[Line, ...]:
+def wedge_source(
+    open_files: Sequence[str | Path], closed_files: Sequence[str | Path]
+) -> tuple[Line, ...]:
     """The whole wedge, from the virtual CPU at offset 0 to the label `wedge_end`."""
     lines = list(generated(virtual_cpu.constants(), "virtual_cpu"))
     start = [f"{virtual_cpu.LABEL}:", f".space {virtual_cpu.SIZE}"]

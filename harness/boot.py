@@ -1,0 +1,179 @@
+"""Boot a ROM and a guest, and find out whether all that is promised holds."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from harness.booted import GuestFailed, boot_to_ready
+from harness.errors import MachineError, WaitTimeout
+from harness.guest import GuestFile, load_guest
+from harness.machine.config import MachineConfig
+from harness.machine.ending import DIED, TRIPLE_FAULT
+from harness.machine.process import Machine
+from harness.report.log import Check, Log
+from harness.rom import LocatedRom, Rom, load_rom, locate_rom
+from harness.seed import seed_case
+
+POLL = 0.02
+"""Seconds between two looks at a foreign guest's console."""
+
+_REPORT = re.compile(r"^check (\S+) (pass|fail)(.*)$", re.M)
+_BOUND = re.compile(r"^bound ([0-9a-f]+) of ([0-9a-f]+)$", re.M)
+
+
+@dataclass(frozen=True)
+class BootRequest:
+    """What to boot. `until` is a text on the serial console that ends a foreign guest well."""
+
+    rom: Path
+    guest: Path
+    config: MachineConfig
+    timeout: float = 60.0
+    until: str = ""
+
+
+@dataclass
+class BootReport:
+    """What a boot found. `trouble` is the long text for a person when something went wrong."""
+
+    log: Log
+    rom: dict[str, Any]
+    machine: dict[str, Any]
+    console: str = ""
+    trouble: str = ""
+    guest: dict[str, Any] = field(default_factory=dict)
+
+    def as_data(self) -> dict[str, Any]:
+        """The report for a JSON file, as the command line's contract has it."""
+        data = self.log.as_data()
+        return {
+            "verdict": data["verdict"],
+            "rom": self.rom,
+            "machine": self.machine,
+            "guest": self.guest,
+            "checks": data["checks"],
+            "events": data["events"],
+            "trouble": self.trouble,
+        }
+
+
+def boot(request: BootRequest, progress: Callable[[str], None] = lambda text: None) -> BootReport:
+    """Boot, and answer the report; `progress` is told what goes on, a line at a time.
+
+    Raises HarnessError when the kit could not ask: a file is missing or is of no kind that QEMU
+    boots, QEMU is missing, does not start or dies.
+    """
+    rom = load_rom(request.rom)
+    guest = load_guest(request.guest)
+    config = replace(request.config, option_rom=request.rom, kernel=request.guest)
+    with Machine(config) as machine:
+        report = BootReport(Log(), _about_rom(rom), _about_machine(machine))
+        report.guest = {"path": str(guest.path), "kind": guest.kind, "ours": guest.is_ours}
+        if guest.is_ours:
+            _boot_ours(machine, rom, guest, request, report)
+        else:
+            _boot_foreign(machine, rom, request, report, progress)
+        report.console = machine.console()
+        return report
+
+
+def _boot_ours(
+    machine: Machine, rom: Rom, guest: GuestFile, request: BootRequest, report: BootReport
+) -> None:
+    log = report.log
+    try:
+        booted = boot_to_ready(machine, rom, guest, request.timeout)
+    except GuestFailed as error:
+        report.trouble = str(error)
+        _take_reports(machine, report)
+        log.check("guest/comes-to-ready", False, report.trouble.splitlines()[0])
+        return
+    _take_reports(machine, report)
+    log.check("guest/comes-to-ready", True)
+    _found(report, booted.rom)
+    try:
+        seed_case(booted, log)
+    except (MachineError, WaitTimeout) as error:
+        ending = machine.ending()
+        if ending is not None and ending.kind == DIED:
+            raise
+        report.trouble = f"{ending.detail if ending else error}\n{machine.picture()}"
+        log.check("seed/runs-to-its-end", False, report.trouble.splitlines()[0])
+
+
+def _take_reports(machine: Machine, report: BootReport) -> None:
+    """The checks that the guest reported on the debug console, before anything else."""
+    said = machine.debug_console()
+    for name, verdict, detail in _REPORT.findall(said):
+        report.log.checks.append(Check(name, verdict, detail.strip()))
+    if bound := _BOUND.search(said):
+        report.guest["bound"], report.guest["calls"] = (int(text, 16) for text in bound.groups())
+
+
+def _boot_foreign(
+    machine: Machine,
+    rom: Rom,
+    request: BootRequest,
+    report: BootReport,
+    progress: Callable[[str], None],
+) -> None:
+    """Let a guest run that reports nothing to us, until it ends, says the text, or time is up."""
+    log = report.log
+    started = time.monotonic()
+    machine.monitor.cont()
+    ending = None
+    seen = False
+    while ending is None and not seen and time.monotonic() - started < request.timeout:
+        time.sleep(POLL)
+        console = machine.console()
+        seen = bool(request.until) and request.until in console
+        ending = machine.ending()
+        progress(f"{time.monotonic() - started:.0f} s, {len(console)} bytes on the serial console")
+    console = machine.console()
+    if request.until:
+        seen = request.until in console
+        detail = f"{request.until!r} on the serial console"
+        log.check("guest/says-the-text", seen, detail)
+    if ending is not None:
+        log.check("guest/does-not-triple-fault", ending.kind != TRIPLE_FAULT, ending.detail)
+        if ending.value is not None:
+            log.check("guest/reports-success", ending.value == 0, ending.detail)
+        if ending.kind == DIED:
+            raise machine.died("QEMU ended while the guest ran")
+    elif not request.until:
+        detail = f"it ran for the {request.timeout:g} s of the time limit"
+        log.check("guest/ends", False, detail)
+    if log.verdict != "pass":
+        report.trouble = machine.picture()
+    if machine.alive:
+        machine.monitor.stop()
+        located = locate_rom(rom, machine.wire().read_physical)
+        log.check("rom/is-in-place", located is not None, "between C0000 and F0000")
+        if located is not None:
+            _found(report, located)
+
+
+def _about_rom(rom: Rom) -> dict[str, Any]:
+    manifest = rom.manifest
+    known = ("name", "backend", "generation", "version", "build_id", "block")
+    about = {"path": str(rom.path), "size": len(rom.content)}
+    return about | {name: manifest[name] for name in known if name in manifest}
+
+
+def _about_machine(machine: Machine) -> dict[str, Any]:
+    version = machine.monitor.execute("query-version")
+    about = asdict(machine.config)
+    numbers = version["qemu"]
+    return {
+        **{name: about[name] for name in ("machine", "memory", "smp", "accel")},
+        "qemu": f"{numbers['major']}.{numbers['minor']}.{numbers['micro']}",
+        "command_line": machine.command_line,
+    }
+
+
+def _found(report: BootReport, located: LocatedRom) -> None:
+    report.rom["base"] = located.base
+    report.rom["block_base"] = located.block

@@ -1,0 +1,132 @@
+"""A debug session: GDB on a booted ROM, stopped where the ROM begins, in either mode."""
+
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from harness.boot import BootRequest
+from harness.booted import SOURCE_ROOT
+from harness.errors import HarnessError, MissingTool, WaitTimeout
+from harness.guest import GuestFile, load_guest
+from harness.machine.process import Machine
+from harness.rom import OPTION_ROM_AREA, LocatedRom, Rom, load_rom, locate_rom
+
+INIT_OFFSET = 0x80
+"""Where the guest enters VMI_Init (VMI ABI, section 1.1)."""
+
+POST_OFFSET = 3
+"""Where the BIOS enters the 16-bit init of any option ROM (PCI Firmware Specification)."""
+
+LINEAR_BASES = (0, 0xC0000000)
+"""Guests call the ROM at its physical address, or through Linux's map of low memory."""
+
+STOPS = ("init", "post", "ready")
+
+
+def debug_session(request: BootRequest, at: str = "init", commands: Path | None = None) -> int:
+    """Boot, stop, and hand the terminal to GDB; answer GDB's exit status.
+
+    at: `init`, `post` or `ready` (a guest of ours). commands: run this GDB script instead of a
+    prompt. Raises HarnessError when the machine does not come there in time, MissingTool.
+    """
+    gdb = shutil.which("gdb")
+    if gdb is None:
+        raise MissingTool("gdb", "gdb")
+    if at not in STOPS:
+        raise HarnessError(f"There is no stop {at!r}; choose from {', '.join(STOPS)}.")
+    if commands is not None and not commands.is_file():
+        raise HarnessError(f"The GDB script {commands} is not a file.")
+    rom, guest = load_rom(request.rom), load_guest(request.guest)
+    config = replace(request.config, option_rom=request.rom, kernel=request.guest)
+    with Machine(config) as machine, tempfile.TemporaryDirectory(prefix="wedge-gdb-") as folder:
+        located, linear = _run_to(machine, rom, guest, at, request.timeout)
+        machine.wire().close()
+        script = Path(folder) / "session.gdb"
+        script.write_text("\n".join(_script(machine, located, guest, at, linear)) + "\n")
+        command = [gdb, "-nx", "-q", "-x", str(script)]
+        command += ["-batch", "-x", str(commands)] if commands else []
+        with _interrupts_left_to_gdb():
+            return subprocess.run(command, check=False).returncode
+
+
+def _run_to(
+    machine: Machine, rom: Rom, guest: GuestFile, at: str, timeout: float
+) -> tuple[LocatedRom, int]:
+    """Run to the stop, and answer where the ROM is, and the guest's linear minus its physical.
+
+    No BIOS tells beforehand where it will put the ROM, so every place where it may be is watched.
+    """
+    wire = machine.wire()
+    if at == "ready":
+        if not guest.is_ours:
+            raise HarnessError("Only a guest of ours has a `ready`; stop at init or post.")
+        places = {guest.labels["ready"]: 0}
+    else:
+        bases = LINEAR_BASES if at == "init" else (0,)
+        offset = INIT_OFFSET if at == "init" else POST_OFFSET
+        places = {base + rom + offset: base for base in bases for rom in OPTION_ROM_AREA}
+    while True:
+        try:
+            here = wire.run_to(*places, timeout=timeout)
+        except WaitTimeout as error:
+            text = f"The guest did not come to {at} within {timeout:g} s: it may not know VMI."
+            raise HarnessError(f"{text}\n{machine.picture()}") from error
+        located = locate_rom(rom, wire.read_physical)
+        linear = places[here]
+        entries = {"init": INIT_OFFSET, "post": POST_OFFSET}
+        if located and (at == "ready" or here == linear + located.base + entries[at]):
+            return located, linear
+
+
+def _script(
+    machine: Machine, located: LocatedRom, guest: GuestFile, at: str, linear: int
+) -> Iterator[str]:
+    """The session's GDB commands: how to see both modes, the symbols, and where we stand."""
+    yield from (
+        "set confirm off",
+        "set pagination off",
+        "set debuginfod enabled off",
+        f"directory {SOURCE_ROOT}",
+        "set disassembly-flavor att",
+        "define real",
+        "  set architecture i8086",
+        "  x/8i ($cs << 4) + $eip",
+        "end",
+        "document real",
+        "Show the next instructions of real-mode code, at CS:EIP.",
+        "end",
+        "define protected",
+        "  set architecture i386",
+        "  x/8i $eip",
+        "end",
+        "document protected",
+        "Show the next instructions of protected-mode code, at EIP.",
+        "end",
+        f"set architecture {'i8086' if at == 'post' else 'i386'}",
+        f"target remote {machine.gdb_socket}",
+    )
+    where = {name: address + linear for name, address in located.sections.items()}
+    places = " ".join(f"-s {name} {address:#x}" for name, address in where.items())
+    if located.rom.symbol_file.exists():
+        yield f"add-symbol-file {located.rom.symbol_file} {places}"
+    if guest.labels:
+        yield f"add-symbol-file {guest.path}"
+    yield f"echo \\n{located.rom.path.name} is at {located.base:#x}"
+    yield f"echo , its RAM block at {located.block:#x}.\\n" if located.block else "echo .\\n"
+    yield "echo Commands of the kit: `real` and `protected` show the code of either mode.\\n\\n"
+    yield "real" if at == "post" else "protected"
+
+
+@contextmanager
+def _interrupts_left_to_gdb() -> Iterator[None]:
+    """Ctrl-C in a session stops the guest, which is GDB's business and not ours."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

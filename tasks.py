@@ -1,0 +1,196 @@
+"""The verbs of the kit: each a few lines that call the library. `inv --help VERB` explains it."""
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from invoke.context import Context
+from invoke.tasks import task
+from rich.console import Console
+
+from guests.build import GUESTS, build_guest, write_guest
+from harness import cli
+from harness.boot import BootRequest
+from harness.boot import boot as boot_machine
+from harness.debug import debug_session
+from harness.machine.config import MachineConfig
+from harness.report.terminal import show_header, show_log, show_trouble, shown
+from rom.backends import BACKENDS
+from rom.backends import backend as backend_named
+from rom.build import write_image
+from rom.image import Image, build_image
+
+ROOT = Path(__file__).parent
+BUILD = ROOT / "build"
+
+cli.usage_errors_are_status_2()
+
+_BOOT_HELP = {
+    "backend": f"the ROM's hypervisor side: {', '.join(BACKENDS)} (default bare)",
+    "generation": "the interface's generation (default 3.0)",
+    "guest": f"a guest of ours ({', '.join(GUESTS)}), or the file of a multiboot image or bzImage",
+    "initrd": "an initial RAM disk for a foreign guest",
+    "append": "the guest's command line",
+    "machine": "QEMU's machine type: pc, isapc or q35",
+    "memory": "RAM in MiB (default 32, and 128 for a foreign guest)",
+    "smp": "number of processors (default 1)",
+    "qemu": "the QEMU to use instead of qemu-system-i386 from PATH",
+    "accel": "tcg or kvm (default tcg)",
+    "timeout": "seconds until a guest that has not ended is given up (default 60)",
+}
+
+
+def _build(names: Iterable[str], generation: str, out: str) -> list[tuple[Image, Path]]:
+    folder = Path(out) if out else BUILD
+    images = [build_image(backend_named(name), generation) for name in names]
+    return [(image, write_image(image, folder)) for image in images]
+
+
+def _request(
+    backend: str,
+    generation: str,
+    guest: str,
+    config: MachineConfig,
+    timeout: float,
+    until: str,
+) -> BootRequest:
+    """Build what is ours, and put the request together."""
+    [(_, rom)] = _build([backend], generation, "")
+    path = write_guest(build_guest(guest), BUILD) if guest in GUESTS else Path(guest)
+    return BootRequest(rom, path, config, timeout, until)
+
+
+def _config(
+    guest: str, initrd: str, append: str, machine: str, memory: int, smp: int, qemu: str, accel: str
+) -> MachineConfig:
+    return MachineConfig(
+        machine=machine,
+        memory=memory or (32 if guest in GUESTS else 128),
+        smp=smp,
+        qemu=qemu,
+        accel=accel,
+        initrd=Path(initrd) if initrd else None,
+        append=append,
+    )
+
+
+@task(
+    help={
+        "backend": f"build only this one: {', '.join(BACKENDS)} (default all)",
+        "generation": "the interface's generation (default 3.0)",
+        "out": "the folder to build into (default build/)",
+        "json": "write the figures to this file",
+    }
+)
+def build(
+    ctx: Context, backend: str = "", generation: str = "3.0", out: str = "", json: str = ""
+) -> None:
+    """Build BACKEND-GENERATION.rom with symbols, listing and manifest."""
+    with cli.verb(json):
+        console = Console()
+        built = _build([backend] if backend else BACKENDS, generation, out)
+        for image, path in built:
+            block = image.manifest["block"]
+            calls = image.manifest["calls"]
+            provided = sum(call["type"] != "NONE" for call in calls)
+            console.print(
+                f"{shown(path)}  {len(image.content)} bytes, {provided} of {len(calls)} calls, "
+                f"RAM {block['size']} bytes, build {image.build_id[:12]}",
+                highlight=False,
+                soft_wrap=True,
+            )
+        if json:
+            cli.write_json(json, {"verdict": "pass", "roms": [i.manifest for i, _ in built]})
+
+
+@task(
+    help=_BOOT_HELP
+    | {
+        "until": "end a foreign guest well when this text is on its serial console",
+        "json": "write the verdict, checks and events to this file",
+    }
+)
+def boot(
+    ctx: Context,
+    backend: str = "bare",
+    generation: str = "3.0",
+    guest: str = "checks",
+    initrd: str = "",
+    append: str = "",
+    machine: str = "pc",
+    memory: int = 0,
+    smp: int = 1,
+    qemu: str = "",
+    accel: str = "tcg",
+    timeout: float = 60.0,
+    until: str = "",
+    json: str = "",
+) -> None:
+    """Build a ROM, boot it with a guest, run the guest's checks, and show what happened."""
+    with cli.verb(json):
+        config = _config(guest, initrd, append, machine, memory, smp, qemu, accel)
+        request = _request(backend, generation, guest, config, timeout, until)
+        with cli.progress(f"booting {request.guest.name}") as progress:
+            report = boot_machine(request, progress)
+        console = Console()
+        show_header(console, report.rom, report.machine, report.guest)
+        if not report.guest["ours"]:
+            console.print("\nthe end of the serial console:", highlight=False)
+            for line in report.console.splitlines()[-12:]:
+                console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+        show_log(console, report.log)
+        show_trouble(console, report.trouble)
+        if json:
+            cli.write_json(json, report.as_data())
+        cli.end_with(report.log.verdict)
+
+
+@task(
+    help=_BOOT_HELP
+    | {
+        "at": "where to stop: init (VMI_Init, 32-bit), post (the ROM's 16-bit init) or ready",
+        "commands": "a file of GDB commands to run instead of a prompt",
+    }
+)
+def debug(
+    ctx: Context,
+    backend: str = "bare",
+    generation: str = "3.0",
+    guest: str = "checks",
+    initrd: str = "",
+    append: str = "",
+    machine: str = "pc",
+    memory: int = 0,
+    smp: int = 1,
+    qemu: str = "",
+    accel: str = "tcg",
+    timeout: float = 60.0,
+    at: str = "init",
+    commands: str = "",
+) -> None:
+    """Boot as `boot` does, and open GDB where VMI_Init begins, with symbols and sources."""
+    with cli.verb():
+        config = _config(guest, initrd, append, machine, memory, smp, qemu, accel)
+        request = _request(backend, generation, guest, config, timeout, "")
+        status = debug_session(request, at, Path(commands) if commands else None)
+        if status:
+            raise SystemExit(cli.FAILED)
+
+
+@task(
+    help={
+        "k": "run only the tests that this expression of pytest's -k selects",
+        "workers": "processes to run side by side (default: one a core; 0: in this process)",
+    }
+)
+def test(ctx: Context, k: str = "", workers: str = "auto") -> None:
+    """Run the whole suite: the proof that what is promised holds."""
+    with cli.verb():
+        command = [sys.executable, "-m", "pytest", "-n", workers, str(ROOT / "tests")]
+        if k:
+            command += ["-k", k]
+        status = subprocess.run(command, cwd=ROOT, check=False).returncode
+        # pytest: 1 says that tests failed; 2 to 5 that it was stopped, misused, or found no test.
+        if status:
+            raise SystemExit(cli.FAILED if status == 1 else cli.COULD_NOT_ASK)
