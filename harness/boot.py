@@ -151,7 +151,7 @@ def _boot_foreign(
     if machine.alive:
         machine.monitor.stop()
         located = locate_rom(rom, machine.wire().read_physical)
-        log.check("rom/is-in-place", located is not None, "between C0000 and F0000")
+        log.check("rom/is-in-place", located is not None, "between C0000 and E0000")
         if located is not None:
             _found(report, located)
 

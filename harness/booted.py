@@ -171,7 +171,7 @@ def boot_to_ready(machine: Machine, rom: Rom, guest: GuestFile, timeout: float =
         raise GuestFailed(f"{ending.detail}\n{machine.picture()}") from error
     located = locate_rom(rom, wire.read_physical)
     if located is None:
-        raise GuestFailed(f"The BIOS did not put {rom.path.name} between C0000 and F0000.")
+        raise GuestFailed(f"The BIOS did not put {rom.path.name} between C0000 and E0000.")
     return Booted(machine, located, guest, wire)
 
 

@@ -25,6 +25,9 @@ POST_OFFSET = 3
 LINEAR_BASES = (0, 0xC0000000)
 """Guests call the ROM at its physical address, or through Linux's map of low memory."""
 
+UNPLACED = 0xFFFF0000
+"""A linear address for symbols of what is not in memory yet: behind the BIOS's own copy."""
+
 STOPS = ("init", "post", "ready")
 
 
@@ -91,34 +94,37 @@ def _script(
         "set confirm off",
         "set pagination off",
         "set debuginfod enabled off",
+        "set osabi none",
+        "set architecture i386",
         f"directory {SOURCE_ROOT}",
-        "set disassembly-flavor att",
         "define real",
-        "  set architecture i8086",
-        "  x/8i ($cs << 4) + $eip",
+        "  monitor x /8i $cs*16+$eip",  # GDB cannot decode 16-bit code of a 32-bit target
         "end",
         "document real",
         "Show the next instructions of real-mode code, at CS:EIP.",
         "end",
         "define protected",
-        "  set architecture i386",
         "  x/8i $eip",
         "end",
         "document protected",
         "Show the next instructions of protected-mode code, at EIP.",
         "end",
-        f"set architecture {'i8086' if at == 'post' else 'i386'}",
         f"target remote {machine.gdb_socket}",
     )
-    where = {name: address + linear for name, address in located.sections.items()}
-    places = " ".join(f"-s {name} {address:#x}" for name, address in where.items())
     if located.rom.symbol_file.exists():
-        yield f"add-symbol-file {located.rom.symbol_file} {places}"
+        # In real mode GDB sees EIP alone, which is the offset in the image: so the symbols stand
+        # at 0 as well. Before POST is over the wedge has no place; it gets one out of the way.
+        offsets = [0, located.base] if at == "post" else [located.base + linear]
+        wedge = located.block + linear if located.block else UNPLACED
+        for offset in offsets:
+            yield f"add-symbol-file {located.rom.symbol_file} -s .rom {offset} -s .wedge {wedge}"
     if guest.labels:
         yield f"add-symbol-file {guest.path}"
     yield f"echo \\n{located.rom.path.name} is at {located.base:#x}"
     yield f"echo , its RAM block at {located.block:#x}.\\n" if located.block else "echo .\\n"
     yield "echo Commands of the kit: `real` and `protected` show the code of either mode.\\n\\n"
+    if at != "ready":
+        yield "stepi"  # past the jump in the header
     yield "real" if at == "post" else "protected"
 
 

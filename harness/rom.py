@@ -12,8 +12,8 @@ from elftools.elf.sections import SymbolTableSection
 from harness.errors import HarnessError
 from harness.machine.control import Control
 
-OPTION_ROM_AREA = range(0xC0000, 0xF0000, 2048)
-"""Where a BIOS puts option ROMs; one may start at each step (PCI Firmware Specification)."""
+OPTION_ROM_AREA = range(0xC0000, 0xE0000, 2048)
+"""Where a guest looks for the ROM: it may start at each step (VMI ABI, section 1)."""
 
 _CHECKSUM_OFFSET = 7
 _FIXED_HEADER = 0x80

@@ -68,6 +68,7 @@ def symbol_file(sections: Sequence[Section]) -> bytes:
     debug = debug_sections(parts, absolute=False)
     flags = _ALLOC | _EXECUTE
     chunks = [_Chunk(name, _PROGBITS, a.code, flags, align=16) for name, a in parts]
+    chunks.append(_Chunk(".text", _PROGBITS, b"", flags))  # GDB 13 aborts without one
     chunks += _debug_chunks(debug)
     for name, places in (
         (".debug_info", debug.info_addresses),

@@ -113,6 +113,9 @@ settle:
     pushl %ecx
     pushl %edx
     pushl %ebx                              # EBX 0, EDX 4, ECX 8, EAX 12, IF 16, vector 20, EIP 24
+    pushfl
+    andl $~NT, (%esp)                       # a gate clears NT: with it, IRETL would switch tasks
+    popfl
     movl $0, cpu(virtual_if)                # what arrives in the window below is recorded
     andl $UNOPENED-1, cpu(pending)
 settle_again:

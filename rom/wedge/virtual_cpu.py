@@ -95,4 +95,5 @@ def constants() -> list[str]:
         f".set RECORDED, {RECORDED:#x}",
         f".set UNOPENED, {UNOPENED:#x}",
         ".set IF, 0x200",
+        ".set NT, 0x4000",
     ]
