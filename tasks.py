@@ -15,6 +15,7 @@ from harness.boot import BootRequest
 from harness.boot import boot as boot_machine
 from harness.debug import debug_session
 from harness.machine.config import MachineConfig
+from harness.machine.console import readable
 from harness.report.terminal import show_header, show_log, show_trouble, shown
 from rom.backends import BACKENDS
 from rom.backends import backend as backend_named
@@ -137,7 +138,7 @@ def boot(
         show_header(console, report.rom, report.machine, report.guest)
         if not report.guest["ours"]:
             console.print("\nthe end of the serial console:", highlight=False)
-            for line in report.console.splitlines()[-12:]:
+            for line in readable(report.console)[-12:]:
                 console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
         show_log(console, report.log)
         show_trouble(console, report.trouble)

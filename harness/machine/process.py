@@ -27,6 +27,7 @@ from harness.machine.config import (
     MachineConfig,
     command_line,
 )
+from harness.machine.console import readable
 from harness.machine.ending import Ending, ending_of_guest, ending_of_process
 from harness.machine.injector import Injector
 from harness.machine.monitor import Monitor
@@ -300,7 +301,7 @@ def _general(registers: str) -> str:
 
 
 def _last(title: str, text: str) -> str:
-    lines = text.splitlines()[-10:]
+    lines = readable(text)[-10:]
     return "\n".join(
         [f"last lines of the {title}:", *(f"  {line}" for line in lines)] * bool(lines)
     )
