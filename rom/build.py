@@ -22,7 +22,7 @@ def write_file(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, beside = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     except OSError as error:
-        raise BuildError(f"{path}: cannot be written: {error.strerror}; choose --out") from error
+        raise BuildError(f"{path}: cannot be written: {error.strerror}; name another") from error
     try:
         os.close(handle)
         Path(beside).write_bytes(content)

@@ -6,7 +6,10 @@ BARE = Backend(
     name="bare",
     summary="virtual IF, shadow IDT and pending vectors; the real IF stays on while masked",
     translation={**INTERRUPTS, **NO_RETURN, **DESCRIPTORS},
-    open_files=("backends/bare.s", "wedge/descriptors.s", "wedge/power.s"),
-    closed_files=("wedge/arrive.s", "wedge/deliver.s", "wedge/pic.s", "backends/shadow.s"),
+    open_files=("backends/bare.s", "wedge/descriptors.s"),
+    closed_files=(
+        *("wedge/arrive.s", "wedge/deliver.s", "wedge/pic.s"),
+        *("backends/shadow.s", "wedge/power.s"),
+    ),
     zeroed=256 * 8,
 )
