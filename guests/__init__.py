@@ -1,1 +1,1 @@
-"""Guest programs that the kit assembles itself, and the shims that put a guest where it is wanted."""
+"""Guest programs that the kit assembles, and the shims that put a guest where it is wanted."""

@@ -26,13 +26,16 @@ LOAD_ADDRESS = 0x100000
 SPACES: Mapping[str, int] = {"idt": 256 * 8, "kernel_stack": 8192, "user_stack": 1024}
 """Bytes at the end of every guest, each with a label at its start and NAME_top at its end."""
 
+_CHECKS = (
+    *("checks/console.s", "checks/probe.s", "checks/tables.s"),
+    *("checks/handlers.s", "checks/interrupts.s", "checks/descriptors.s"),
+)
+
 GUESTS: Mapping[str, tuple[str, ...]] = {
-    "checks": (
-        *("start.s", "console.s", "probe.s", "tables.s"),
-        *("handlers.s", "interrupts.s", "descriptors.s"),
-    ),
+    "checks": ("checks/start.s", "checks/flat.s", *_CHECKS),
+    "paged": ("checks/start.s", "checks/paging.s", *_CHECKS),
 }
-"""The guests by name; each is a folder beside this file, and its files in order."""
+"""The guests by name, each as its source files, named from this folder."""
 
 UNKNOWN_CALLS = 8
 """How many numbers past the last call a guest asks GetRelocationInfo about, too."""
@@ -92,7 +95,6 @@ def guest_source(name: str, generation: str = "3.0") -> tuple[Line, ...]:
     """All lines of a guest. Raises GuestError for a name that is not known, SourceError."""
     if name not in GUESTS:
         raise GuestError(f"there is no guest {name!r}; choose from {', '.join(GUESTS)}")
-    folder = Path(__file__).parent / name
     sites = _Sites()
     lines = list(generated(assembly_include(generation).splitlines(), "vmi.inc"))
     known = len(calls_of(generation))
@@ -100,8 +102,8 @@ def guest_source(name: str, generation: str = "3.0") -> tuple[Line, ...]:
     constants = [f".set {name}, {value}" for name, value in numbers.items()]
     lines += generated(constants, "guest")
     for file in GUESTS[name]:
-        shown = f"guests/{name}/{file}"
-        lines += [sites.expand(line) for line in read_source(folder / file, shown)]
+        source = read_source(Path(__file__).parent / file, f"guests/{file}")
+        lines += [sites.expand(line) for line in source]
     lines += generated(_entries(), "entries")
     lines += generated(_tables(sites), "tables")
     return tuple(lines)

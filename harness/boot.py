@@ -1,5 +1,6 @@
 """Boot a ROM and a guest, and find out whether all that is promised holds."""
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.booted import GuestFailed, boot_to_ready
-from harness.errors import MachineError, WaitTimeout
+from harness.errors import HarnessError, MachineError, WaitTimeout
 from harness.guest import GuestFile, load_guest
 from harness.machine.config import MachineConfig
 from harness.machine.ending import DIED, TRIPLE_FAULT
@@ -26,13 +27,20 @@ _BOUND = re.compile(r"^bound ([0-9a-f]+) of ([0-9a-f]+)$", re.M)
 
 @dataclass(frozen=True)
 class BootRequest:
-    """What to boot. `until` is a text on the serial console that ends a foreign guest well."""
+    """What to boot. `until` is a text on the serial console that ends a foreign guest well.
+
+    timeout: seconds. Raises HarnessError for one that is no time.
+    """
 
     rom: Path
     guest: Path
     config: MachineConfig
     timeout: float = 60.0
     until: str = ""
+
+    def __post_init__(self) -> None:
+        if not (self.timeout > 0 and math.isfinite(self.timeout)):
+            raise HarnessError(f"A time limit of {self.timeout:g} s is none; give timeout > 0.")
 
 
 @dataclass
@@ -138,7 +146,8 @@ def _boot_foreign(
         detail = f"{request.until!r} on the serial console"
         log.check("guest/says-the-text", seen, detail)
     if ending is not None:
-        log.check("guest/does-not-triple-fault", ending.kind != TRIPLE_FAULT, ending.detail)
+        detail = f"it ended by: {ending.kind}"
+        log.check("guest/does-not-triple-fault", ending.kind != TRIPLE_FAULT, detail)
         if ending.value is not None:
             log.check("guest/reports-success", ending.value == 0, ending.detail)
         if ending.kind == DIED:
@@ -175,5 +184,6 @@ def _about_machine(machine: Machine) -> dict[str, Any]:
 
 
 def _found(report: BootReport, located: LocatedRom) -> None:
+    """Note where the ROM is, as its guest sees it: linear addresses for a guest of ours."""
     report.rom["base"] = located.base
     report.rom["block_base"] = located.block

@@ -172,7 +172,8 @@ def boot_to_ready(machine: Machine, rom: Rom, guest: GuestFile, timeout: float =
     located = locate_rom(rom, wire.read_physical)
     if located is None:
         raise GuestFailed(f"The BIOS did not put {rom.path.name} between C0000 and E0000.")
-    return Booted(machine, located, guest, wire)
+    seen = located.seen_at(read_u32(wire, guest.labels["rom_base"]))
+    return Booted(machine, seen, guest, wire)
 
 
 class BootedMachine:

@@ -76,14 +76,19 @@ def read_symbols(path: Path) -> dict[str, tuple[str, int]]:
 
 @dataclass(frozen=True)
 class LocatedRom:
-    """A ROM in a machine: `base` of the image and `block` of its RAM, guest-physical addresses.
+    """A ROM in a machine: `base` of the image and `block` of its RAM, as addresses to use there.
 
-    `block` is 0 for a ROM that keeps no RAM block, or got none.
+    `block` is 0 for a ROM that keeps no RAM block, or got none. The addresses are guest-physical
+    ones, plus the guest's offset once `seen_at` was told it.
     """
 
     rom: Rom
     base: int
     block: int
+
+    def seen_at(self, base: int) -> "LocatedRom":
+        """The same ROM at the linear address at which its guest found the image."""
+        return LocatedRom(self.rom, base, self.block and self.block + base - self.base)
 
     @property
     def sections(self) -> dict[str, int]:

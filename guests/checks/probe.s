@@ -2,7 +2,7 @@
 
 # Out: rom_base, or the end. The checks of the ROM that is taken are reported one by one.
 find_rom:
-    movl $VMI_PROBE_START, %ebx
+    movl $PAGE_OFFSET+VMI_PROBE_START, %ebx
 probe_here:
     cmpw $VMI_ROM_SIGNATURE, (%ebx)                         # 1
     jne probe_next
@@ -41,7 +41,7 @@ probe_here:
     ret
 probe_next:
     addl $VMI_PROBE_STEP, %ebx
-    cmpl $VMI_PROBE_END, %ebx
+    cmpl $PAGE_OFFSET+VMI_PROBE_END, %ebx
     jb probe_here
     movl $text_no_rom, %esi
     jmp give_up

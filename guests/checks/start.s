@@ -1,4 +1,4 @@
-# The test guest: a small kernel in 32-bit protected mode, no paging, loaded at 1 MiB by multiboot.
+# The test guest: a small kernel in 32-bit protected mode, loaded at 1 MiB by multiboot.
 #
 # It finds the ROM as Linux does, binds its calls, patches its call sites, sets up tables and
 # interrupt controllers through the calls, runs its checks, and ends in the loop at `ready`. There a
@@ -20,6 +20,7 @@ start:
     movl $kernel_stack_top, %esp
     pushl $0
     popfl
+    call set_up_paging
     call find_rom
     call bind_calls
     call set_up_descriptors
