@@ -14,14 +14,16 @@ def listing(title: str, parts: Sequence[tuple[str, Assembly]]) -> str:
     """Write the listing of named parts, with address, bytes, place in the source, and text.
 
     Rows of more than 8 bytes go on below; what follows the first 64 bytes is only counted.
+    Constants are left out: the lines that use them show their values as bytes.
     """
     lines = [title]
     for name, assembly in parts:
         end = assembly.base + len(assembly.code)
         lines += ["", f"{name}: {assembly.base:08x}-{end:08x}, {len(assembly.code)} bytes", ""]
-        places = [f"{row.line.file}:{row.line.number}" for row in assembly.rows]
+        rows = [row for row in assembly.rows if not row.line.text.lstrip().startswith(".set ")]
+        places = [f"{row.line.file}:{row.line.number}" for row in rows]
         width = max(map(len, places), default=0)
-        for row, place in zip(assembly.rows, places, strict=True):
+        for row, place in zip(rows, places, strict=True):
             lines += _row(row, assembly.bytes_of(row), place.ljust(width))
     return "\n".join(lines) + "\n"
 
