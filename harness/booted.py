@@ -166,7 +166,9 @@ def boot_to_ready(machine: Machine, rom: Rom, guest: GuestFile, timeout: float =
         ) from None
     except MachineError as error:
         ending = machine.ending()
-        if ending is None or ending.kind == DIED:
+        if ending is None:
+            raise MachineError(f"{error}\n{machine.picture()}") from error
+        if ending.kind == DIED:
             raise
         raise GuestFailed(f"{ending.detail}\n{machine.picture()}") from error
     located = locate_rom(rom, wire.read_physical)

@@ -2,10 +2,13 @@
 
 import json
 import os
+import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 from invoke.exceptions import Exit, ParseError
@@ -14,45 +17,75 @@ from rich.console import Console
 
 from harness.errors import HarnessError
 from harness.report.log import ERROR, PASS
-from rom.build import write_file
+from rom.build import BuildError, write_file
 from rom.errors import RomError
 
 HELD, FAILED, COULD_NOT_ASK = 0, 1, 2
 """Exit statuses: all held; a check failed; usage, a missing tool, or QEMU would not start."""
 
-INTERRUPTED = 130
-"""What a shell makes of SIGINT."""
+SIGNALLED = 128
+"""A shell adds this to the number of the signal that ended a program."""
+
+INTERRUPTED = SIGNALLED + signal.SIGINT
 
 
 def usage_errors_are_status_2() -> None:
-    """Have `inv` end with status 2 for a word it does not know; by itself it ends with 1."""
-    parse_tasks = Program.parse_tasks
+    """Have `inv` end with status 2 for words that make no sense; by itself it ends with 1.
 
-    def parse(self: Program) -> None:
-        try:
+    An option of one letter may also be given with two dashes, which `inv` alone does not know.
+    """
+    parse_tasks, parse_cleanup = Program.parse_tasks, Program.parse_cleanup
+
+    def tasks(self: Program) -> None:
+        words = (re.sub(r"^--(?=\w(=|$))", "-", word) for word in self.core.unparsed)
+        self.core.unparsed = list(words)
+        with _usage_errors():
             parse_tasks(self)
-        except ParseError as error:
-            raise Exit(f"inv: {error}; see inv --list and inv --help TASK", COULD_NOT_ASK) from None
 
-    Program.parse_tasks = parse  # type: ignore[method-assign]
+    def cleanup(self: Program) -> None:
+        with _usage_errors():
+            parse_cleanup(self)
+
+    Program.parse_tasks = tasks  # type: ignore[method-assign]
+    Program.parse_cleanup = cleanup  # type: ignore[method-assign]
+
+
+@contextmanager
+def _usage_errors() -> Iterator[None]:
+    try:
+        yield
+    except ParseError as error:
+        raise Exit(f"inv: {error}; see inv --list and inv --help TASK", COULD_NOT_ASK) from None
+    except ValueError as error:  # a number that is none, which inv does not catch
+        text = f"inv: an option has no value of its kind: {error}; see inv --help TASK"
+        raise Exit(text, COULD_NOT_ASK) from None
 
 
 @contextmanager
 def verb(json_file: str = "") -> Iterator[None]:
     """Turn what a verb raises into one sentence and the right exit status.
 
-    A JSON file that was asked for is written for an error, too.
+    A JSON file that was asked for is written for an error, too. SIGTERM ends the verb as Ctrl-C
+    does, so that it cleans up.
     """
+    before = signal.signal(signal.SIGTERM, _end_by_signal)
     try:
         yield
     except (HarnessError, RomError) as error:
         if json_file:
-            write_json(json_file, {"verdict": ERROR, "message": str(error)})
+            with suppress(BuildError):  # the error may be that this file cannot be written
+                write_json(json_file, {"verdict": ERROR, "message": str(error)})
         raise Exit(f"error: {error}", COULD_NOT_ASK) from None
     except KeyboardInterrupt:
         raise Exit("interrupted", INTERRUPTED) from None
     except BrokenPipeError:
         _quiet_end()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end_by_signal(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(SIGNALLED + number)
 
 
 def _quiet_end() -> NoReturn:

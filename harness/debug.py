@@ -11,8 +11,9 @@ from pathlib import Path
 
 from harness.boot import BootRequest
 from harness.booted import SOURCE_ROOT
-from harness.errors import HarnessError, MissingTool, WaitTimeout
+from harness.errors import HarnessError, MachineError, MissingTool, WaitTimeout
 from harness.guest import GuestFile, load_guest
+from harness.machine.ending import DIED
 from harness.machine.process import Machine
 from harness.rom import OPTION_ROM_AREA, LocatedRom, Rom, load_rom, locate_rom
 
@@ -35,7 +36,8 @@ def debug_session(request: BootRequest, at: str = "init", commands: Path | None 
     """Boot, stop, and hand the terminal to GDB; answer GDB's exit status.
 
     at: `init`, `post` or `ready` (a guest of ours). commands: run this GDB script instead of a
-    prompt. Raises HarnessError when the machine does not come there in time, MissingTool.
+    prompt. Raises HarnessError when the machine does not come there in time or GDB crashes,
+    MissingTool.
     """
     gdb = shutil.which("gdb")
     if gdb is None:
@@ -54,7 +56,10 @@ def debug_session(request: BootRequest, at: str = "init", commands: Path | None 
         command = [gdb, "-nx", "-q", "-x", str(script)]
         command += ["-batch", "-x", str(commands)] if commands else []
         with _interrupts_left_to_gdb():
-            return subprocess.run(command, check=False).returncode
+            status = subprocess.run(command, check=False).returncode
+        if status < 0:
+            raise HarnessError(f"GDB was ended by the signal {signal.Signals(-status).name}.")
+        return status
 
 
 def _run_to(
@@ -79,6 +84,12 @@ def _run_to(
         except WaitTimeout as error:
             text = f"The guest did not come to {at} within {timeout:g} s: it may not know VMI."
             raise HarnessError(f"{text}\n{machine.picture()}") from error
+        except MachineError as error:
+            ending = machine.ending()
+            if ending is not None and ending.kind == DIED:
+                raise
+            how = ending.detail if ending else f"The machine stopped.\n{machine.picture()}"
+            raise HarnessError(f"The guest did not come to {at}. {how}") from error
         located = locate_rom(rom, wire.read_physical)
         linear = places[here]
         entries = {"init": INIT_OFFSET, "post": POST_OFFSET}

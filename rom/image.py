@@ -17,7 +17,7 @@ from rom.elf import Section, symbol_file
 from rom.errors import RomError
 from rom.interface import headers
 from rom.interface.call import GENERATIONS, Call
-from rom.interface.calls import calls_of
+from rom.interface.calls import CALLS, calls_of, check
 from rom.interface.relocation import RelocationType
 from rom.lint import check_prefixes
 from rom.listing import listing
@@ -150,8 +150,10 @@ def build_image(backend: Backend, generation: str = "3.0") -> Image:
     """Assemble the ROM of a backend.
 
     Raises AssemblyError for source that cannot be assembled, ImageError for an image or a RAM
-    block past its limit, for a stub that is missing and for a generation that is not known.
+    block past its limit, for a stub that is missing and for a generation that is not known, and
+    InterfaceError for rows of the interface that contradict each other.
     """
+    check(CALLS)
     if generation not in BUILDABLE:
         known = ", ".join(BUILDABLE)
         raise ImageError(f"there is no generation {generation!r} to build; choose from {known}")

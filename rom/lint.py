@@ -165,10 +165,10 @@ def _values(code: bytes, width: int) -> list[str]:
 
 
 def _moved(ours: Assembly, gnu: Assembly, line: Line) -> set[int]:
-    """By how much the distances of the labels that a line names differ in the two assemblies."""
+    """By how much the labels that a line names, and their distances, differ in both assemblies."""
     names = [n for part in parse(line.text).parts for n in names_in(part) if n in ours.labels]
     shifts = [ours.labels[name] - gnu.labels[name] for name in names]
-    return {one - other for one in shifts for other in shifts}
+    return {*shifts, *(one - other for one in shifts for other in shifts)}
 
 
 def _same(

@@ -69,6 +69,11 @@ def _alone(program: Program, base: int, tell: Progress) -> tuple[int, list[bytes
         text = text_of(Statement((), statement.parts)).replace("@BASE@", hex(base))
         result = run_keystone(settings + text + "\n", base) if text else b""
         if isinstance(result, int) and result != _SYMBOL_MISSING:
+            # keystone may say something else of labels that are missing: give it those, too.
+            named = {name for part in statement.parts for name in names_in(part)}
+            labels = "".join(f"{name}:\n" for name in sorted(named.intersection(program.labels)))
+            result = run_keystone(f"{settings}{text}\n{labels}", base) if labels else result
+        if isinstance(result, int) and result != _SYMBOL_MISSING:
             return index, results
         results.append(result)
         if statement.parts and statement.words[0] in _KEPT and isinstance(result, bytes):

@@ -14,6 +14,8 @@ from rom.backends import BACKENDS
 from rom.build import write_image
 from rom.image import Image, build_image
 
+pytest_plugins = "pytester"
+
 
 @pytest.fixture(scope="session")
 def images() -> Mapping[str, Image]:

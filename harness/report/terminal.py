@@ -25,7 +25,7 @@ def show_header(
     """Three lines: the ROM and where it was found, the machine, the guest."""
     name = rom.get("name", "ROM")
     size = f"{rom['size']} bytes"
-    found = f"at {rom['base']:05X}" if "base" in rom else "not found in the machine"
+    found = f"at {rom['base']:05X}" if "base" in rom else "place not known"
     line = f"[bold]{name}[/]  {escape(shown(rom['path']))}  {size}, {found}"
     if rom.get("block_base"):
         block = rom["block"]

@@ -73,7 +73,6 @@ _ROWS = (
     *processors.CALLS,
     *timer.CALLS,
 )
-check(_ROWS)
 
 CALLS: tuple[Call, ...] = tuple(sorted(_ROWS, key=lambda row: row.numbers["3.0"]))
 _BY_NAME = {row.name: row for row in CALLS}
