@@ -67,6 +67,14 @@ gate_kernel:
     movl $idt_register, %eax
     vmi(SetIDT)
 
+# The BIOS left the timer ticking. In mode 0 it counts down once and then keeps its line up for
+# good, but a mode without a count would not stop the old one: so it gets one, of 55 ms, while the
+# 8259s are set up, and then a short one that is waited for.
+    movb $0x30, %al
+    outb %al, $0x43
+    movb $0, %al
+    outb %al, $0x40
+    outb %al, $0x40
     movb $0x11, %al                         # 8259s: vectors 20-27 and 28-2f, cascade on line 2
     outb %al, $0x20
     outb %al, $0xa0
@@ -81,8 +89,16 @@ gate_kernel:
     movb $1, %al
     outb %al, $0x21
     outb %al, $0xa1
-    movb $0x30, %al                         # timer: mode 0 and no count: it never raises its line
-    outb %al, $0x43
+    movb $0xfe, %al                         # the timer's last interrupt, taken by polling
+    outb %al, $0x21
+    call raise_timer
+    movb $0, %al
+    call await_line
+    movb $0x0c, %al
+    outb %al, $0x20
+    inb $0x20, %al
+    movb $0x20, %al
+    outb %al, $0x20
     call keyboard_ready
     movb $0x60, %al                         # keyboard controller: interrupts on, translation on
     outb %al, $0x64
