@@ -20,7 +20,7 @@ GNU_LIMIT = 20.0
 _SEGMENT = re.compile(r"%[cdefgs]s$")
 _SYSTEM = {"lgdt", "lidt", "sgdt", "sidt", "iret", "pushf", "popf", "ret", "lret"}
 _STACK = {"push", "pop"}
-_OTHER_PREFIXES = b"\x26\x2e\x36\x3e\x64\x65\x67"
+_OTHER_PREFIXES = b"\x26\x2e\x36\x3e\x64\x65\x67\xf0\xf2\xf3"
 _NUMBER = re.compile(r"0x[0-9a-f]+|\d+")
 _ERROR_LINE = re.compile(r":(\d+): Error: (.*)")
 
@@ -153,9 +153,11 @@ def _normal(code: bytes, row: Row, instruction: Any) -> str:
     """The instruction's text, with its operand size where the disassembler hides it."""
     text = f"{instruction.mnemonic} {instruction.op_str}"
     start = instruction.address - row.address
+    code = code[start:]
+    prefixes = code[: len(code) - len(code.lstrip(_OTHER_PREFIXES + b"\x66"))]
     near_jump = row.bits == 16 and text.startswith("j")
     if "word ptr" not in text and not text.startswith("mov ") and not near_jump:
-        text += " (66)" if b"\x66" in code[start : start + 3] else ""
+        text += " (66)" if b"\x66" in prefixes else ""
     return re.sub(r"\bmov ([cdefgs]s), e?(ax|bx|cx|dx|si|di|sp|bp)\b", r"mov \1, \2", text)
 
 

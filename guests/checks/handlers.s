@@ -31,7 +31,8 @@ handler:
     jbe handler_not_deeper
     movl %eax, deepest
 handler_not_deeper:
-    movl entered, %edi
+    movl $1, %edi
+    xaddl %edi, entered                     # the entry is ours, whatever comes meanwhile
     andl $LOG_SIZE-1, %edi
     shll $5, %edi
     addl $log, %edi
@@ -51,7 +52,6 @@ handler_not_deeper:
     movl %eax, 24(%edi)
     movl depth, %eax
     movl %eax, 28(%edi)
-    incl entered
 handler_logged:
     movl (%ebx), %ecx
     cmpl $32, %ecx

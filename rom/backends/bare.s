@@ -106,5 +106,8 @@ leave_closed:
     testl $IF, cpu(real_if)
     jz leave_closed_off
     sti
+    ret
 leave_closed_off:
+    cmpl $0, cpu(virtual_if)
+    jne enable_pending                      # a handler came before our CLI and left more to do
     ret

@@ -91,6 +91,7 @@ WriteIDTEntry:
     popfl
     ret
 
-# Called by VMI_Init, real IF off. The machine itself holds all state.
+# Called by VMI_Init, real IF off. In and out: EAX = the guest's IF, which is the real one. The
+# machine itself holds all state.
 backend_init:
     ret

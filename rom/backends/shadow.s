@@ -1,8 +1,10 @@
 # The backend bare, closed half: the shadow IDT. The processor's IDTR always points at it.
 #
 # A vector whose gate in the guest's table is a present 32-bit interrupt or trap gate gets an
-# interrupt gate to its own entry in the wedge, with the guest's selector and DPL. Any other entry
-# is copied as it is, so a task gate, a gate that is not present or no gate at all acts as the
+# interrupt gate to its own entry in the wedge, with the guest's selector and DPL. So does every
+# vector from 32 up that has no gate at all or one that is not present: masked, its interrupt is
+# recorded like any other, and enter finds out what the processor would make of it. Any other entry
+# is copied as it is, so a task gate, a 16-bit gate, or an exception's missing gate acts as the
 # processor makes it act.
 
 # In: ECX = limit, EDX = base of the guest's table.
@@ -10,7 +12,9 @@ set_idt:
     cli
     movw %cx, cpu(idt_limit)
     movl %edx, cpu(idt_base)
+    movw %cs, cpu(code)
     call shadow_table
+    call set_early_flag
     jmp leave_closed
 
 # In: EAX = table, EDX = index, ECX = low dword, 4(%esp) = high dword. Both words are stored with
@@ -38,6 +42,7 @@ WriteIDTEntry:
     cmpl $255, %eax
     ja leave_closed
     call shadow_gate
+    call set_early_flag
     jmp leave_closed
 
 # Bring the whole shadow IDT in line with the guest's. EAX, ECX, EDX and flags change.
@@ -59,44 +64,58 @@ shadow_gate:
     xorl %edx, %edx
     leal 7(,%eax,8), %ebx
     cmpw cpu(idt_limit), %bx
-    ja shadow_store
+    ja shadow_missing
     movl cpu(idt_base), %ebx
     movl %ss:(%ebx,%eax,8), %ecx
     movl %ss:4(%ebx,%eax,8), %edx
     movl %edx, %ebx
     andl $0x9e00, %ebx                      # present, system, and type 32-bit interrupt or trap
     cmpl $0x8e00, %ebx
-    jne shadow_store
+    jne shadow_not_ours
+shadow_ours:
     leal vectors(,%eax,8), %ebx
     movw %bx, %cx                           # selector of the guest, offset of the entry
     andl $0x6000, %edx                      # DPL of the guest
     andl $0xffff0000, %ebx
     orl $0x8e00, %edx
     orl %ebx, %edx
+    jmp shadow_store
+shadow_not_ours:
+    testl $0x8000, %edx                     # present, and of another type: as it is
+    jz shadow_missing
+    testl $0x0700, %edx                     # type 0 or 8 is reserved: no gate at all
+    jnz shadow_store
+shadow_missing:
+    cmpl $32, %eax
+    jb shadow_store
+    movzwl cpu(code), %ecx
+    shll $16, %ecx
+    jmp shadow_ours
 shadow_store:
     movl %ecx, %ss:shadow_idt(,%eax,8)
     movl %edx, %ss:shadow_idt+4(,%eax,8)
     popl %ebx
     ret
 
-# Called by VMI_Init, real IF off. In: EAX = the IF that the guest brought: 0x200 or 0.
-# All that the processor holds is taken over. A guest that comes with interrupts off may have no
-# handlers and no 8259 set up yet, so the real IF stays off with it until it first enables them;
-# what arrives until then waits in the controller. EAX, ECX, EDX and flags change.
+# Called by VMI_Init, real IF off. In: EAX = the IF that the guest brought: 0x200 or 0. Out: EAX =
+# the real IF to go on with. All that the processor holds is taken over. ECX, EDX and flags change.
 backend_init:
     movl %eax, cpu(virtual_if)
     movl %eax, cpu(real_if)
     movl $0, cpu(pending)
     testl %eax, %eax
     jnz init_enabled
-    movl $UNOPENED, cpu(pending)
+    movl $EARLY, cpu(pending)
 init_enabled:
+    movw %cs, cpu(code)
     sgdtl cpu(gdt_limit)
     sidtl cpu(idt_limit)
     sldtw cpu(ldt)
     strw cpu(tr)
     call shadow_table
     lidtl %ss:shadow_idtr
+    call set_early_flag
+    movl cpu(real_if), %eax
     ret
 
 .balign 4

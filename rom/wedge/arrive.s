@@ -5,7 +5,7 @@
 # an NMI or an exception comes in the midst of it:
 #   - a handler that interrupts closed code runs with the real IF off (exception, below);
 #   - an IRET that returns into closed code leaves the real IF off and delivers nothing (deliver.s).
-# At most 28 bytes are used below the frame that the processor pushes; guests leave 32
+# At most 32 bytes are used below the frame that the processor pushes; guests leave 32
 # (VMI ABI, section 2). Only CS and SS are assumed. All registers reach the handler as they were.
 
 # --- external interrupts: vectors 32-255, no error code ----------------------------------------
@@ -20,7 +20,9 @@ external:
 
 # Enter the guest's handler. Stack: IF for the handler, vector, then the frame (and error code) as
 # the handler wants to see it. Becomes: EIP, CS, EFLAGS for the last IRETL, below that frame.
-# Interrupts: the real IF is off until the IRETL sets it together with CS:EIP.
+# Interrupts: the real IF is off until the IRETL sets it together with CS:EIP. A handler of an
+# external interrupt behind an interrupt gate keeps it off until it enables: a higher one accepted
+# while it runs would lose its in-service bit to this one's non-specific EOI, and its rank with it.
 enter:
     subl $4, %esp
     pushl %eax
@@ -42,17 +44,30 @@ enter:
     testb $1, %ss:5(%ecx)
     jnz enter_trap_gate                     # a trap gate leaves the virtual IF as it is
     movl $0, cpu(virtual_if)
+    cmpl $32, 16(%esp)
+    jb enter_trap_gate
+    movl $0, 12(%esp)
+    movl $0, cpu(real_if)
+    orl $HELD, cpu(pending)
 enter_trap_gate:
     pushfl
     popl %eax
     andl $0xfffcbcff, %eax                  # as a gate does: TF, NT, RF and VM off; and IF
     orl 12(%esp), %eax
-    movl %eax, 16(%esp)
-    movzwl %ss:2(%ecx), %eax
-    movl %eax, 12(%esp)
+    movzwl %ss:2(%ecx), %ecx
+    andl $0xfffc, %ecx                      # a gate does not look at the RPL
+    xchgl %eax, 16(%esp)
+    movl %ecx, 12(%esp)
+    cmpl $NMI, %eax
     popl %ecx
     popl %eax
+    je enter_nmi
     iretl
+
+# An IRET would let the next NMI into this one's handler. The flags are as the shadow gate left
+# them, real IF off; it stays so until the handler's own IRET.
+enter_nmi:
+    .byte 0xca, 4, 0                        # lretl $4
 
 # The guest took the gate away after the vector was accepted. The processor would answer #GP, or
 # #NP for a gate that is not present, with the vector in the error code (Intel SDM 3A, 6.13).
@@ -93,7 +108,8 @@ external_masked:
     movzbl 8(%esp), %eax
     call is_for_software
     je software_masked
-    movl cpu(pending), %ecx
+record:                                     # EAX = vector; stack as above
+    movzbl cpu(pending), %ecx
     movb %al, cpu(arrival_vector, %ecx)
     movb $RECORDED, cpu(arrival_line, %ecx)
     incl cpu(pending)
@@ -111,10 +127,14 @@ software_masked:
 # In: EAX = vector. Out: ZF set when its gate has DPL 3, so that user code may use it by INT n: the
 # guest keeps such a vector for software. ECX and flags change.
 is_for_software:
+    leal 7(,%eax,8), %ecx
+    cmpw cpu(idt_limit), %cx
+    ja not_for_software                     # no gate. (ZF is clear.)
     movl cpu(idt_base), %ecx
     movb %ss:5(%ecx,%eax,8), %cl
     andb $0x60, %cl
     cmpb $0x60, %cl
+not_for_software:
     ret
 
 # Enabled, yet something is pending: a recorded vector waits for the EOI of a higher one whose
@@ -143,6 +163,8 @@ external_noted:
 # An NMI between Halt's STI and HLT: waking up is what it does, so Halt is over.
 nmi:
     pushl %eax
+    testb $3, 12(%esp)
+    jnz nmi_not_halting                     # user code can have any EIP
     movl 8(%esp), %eax
     subl $halt_sleep, %eax
     cmpl $halt_woken-halt_sleep, %eax
@@ -178,7 +200,7 @@ exception_frame:
 exception_open:
     movl cpu(real_if), %eax
     movl %eax, 8(%esp)
-exception_closed:
+exception_image:
     movl %ss:8(%ecx), %eax
     andl $~IF, %eax
     orl cpu(virtual_if), %eax
@@ -186,3 +208,13 @@ exception_closed:
     popl %ecx
     popl %eax
     jmp enter
+
+# No real IF for what this handler calls or faults in, until it returns here (iret_closed) or, if it
+# never does, until it enables.
+exception_closed:
+    testl $IF, cpu(real_if)
+    jz exception_image
+    movl $0, cpu(real_if)
+    orl $HELD, cpu(pending)
+    orl $WAS_OPEN, %ss:8(%ecx)
+    jmp exception_image

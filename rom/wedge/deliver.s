@@ -28,8 +28,10 @@ iret_open:
     andl $IF, %eax
     movl %eax, cpu(virtual_if)
     jz iret_masked
-    cmpl $0, cpu(pending)
-    jne iret_pending
+    testl $ARRIVALS, cpu(pending)
+    jnz iret_pending
+    movl $0, cpu(pending)
+    movl $IF, cpu(real_if)
     popl %eax
     iretl                                   # the image's IF is on, as the real one is to be
 iret_masked:
@@ -40,12 +42,26 @@ iret_masked:
 iret_pending:
     popl %eax
     jmp settle
-# Back into closed code, from an NMI or exception: it goes on as it was, real IF off.
+# Back into closed code, from an NMI or exception: it goes on as it was, real IF off, and on in the
+# window that settle opens.
 iret_closed:
     movl 12(%esp), %eax
     andl $IF, %eax
     movl %eax, cpu(virtual_if)
-    andl $~IF, 12(%esp)
+    testl $WAS_OPEN, 12(%esp)
+    jz iret_closed_off
+    testl $HELD, cpu(pending)
+    jz iret_closed_off                      # the handler enabled, and what came of it counts
+    andl $~HELD, cpu(pending)
+    movl $IF, cpu(real_if)
+iret_closed_off:
+    andl $~(IF|WAS_OPEN), 12(%esp)
+    movl 4(%esp), %eax
+    subl $settle_window, %eax
+    cmpl $settle_window_end-settle_window, %eax
+    jae iret_not_in_window
+    orl $IF, 12(%esp)
+iret_not_in_window:
     popl %eax
     iretl
 
@@ -53,7 +69,7 @@ iret_closed:
 Halt:
     cli
     movl $IF, cpu(virtual_if)
-    testl $UNOPENED-1, cpu(pending)
+    testl $ARRIVALS, cpu(pending)
     jnz halt_pending
     movl $0, cpu(pending)
     movl $IF, cpu(real_if)
@@ -83,6 +99,11 @@ sysexit_pending:
     jmp sysexit_frame
 sysexit_esp0:
     movl %ss:4(%ecx), %ecx
+    leal 4(%ecx), %edx                      # no guest should stand above its ESP0; if one does and
+    subl %esp, %edx                         # the frame would fall on what is saved here, keep to
+    cmpl $36, %edx                          # this stack
+    jae sysexit_frame
+    leal 32(%esp), %ecx
 sysexit_frame:                              # ECX = end of the frame
     leal 27(%eax), %edx                     # SS = SYSENTER_CS + 24, RPL 3
     movl %edx, %ss:-4(%ecx)
@@ -117,7 +138,11 @@ settle:
     andl $~NT, (%esp)                       # a gate clears NT: with it, IRETL would switch tasks
     popfl
     movl $0, cpu(virtual_if)                # what arrives in the window below is recorded
-    andl $UNOPENED-1, cpu(pending)
+    testl $EARLY, cpu(pending)
+    jz settle_not_early
+    call end_early
+settle_not_early:
+    andl $ARRIVALS, cpu(pending)
 settle_again:
     movl cpu(pending), %ecx
     testl %ecx, %ecx
@@ -129,8 +154,10 @@ settle_again:
     cmpl $MOST_ARRIVALS-1, %ecx
     jae settle_chosen
     sti
-    nop                                     # the window: one interrupt may come after this
+settle_window:
+    nop                                     # one interrupt may come after this, before the CLI
     cli
+settle_window_end:
     cmpl cpu(pending), %ecx
     jne settle_again
 settle_chosen:
@@ -145,6 +172,8 @@ settle_enter:
     movl $IF, cpu(virtual_if)               # a trap gate leaves it so
     movl cpu(real_if), %eax
     movl %eax, 16(%esp)
+    testb $3, 28(%esp)
+    jnz settle_not_halting                  # user code can have any EIP
     cmpl $halt_sleep, 24(%esp)
     jne settle_not_halting
     movl $halt_woken, 24(%esp)              # Halt is over when the handler returns
@@ -158,12 +187,14 @@ settle_not_halting:
 # The top was entered. If its EOI has come, what is below is due; else it all goes on waiting, and
 # the 8259 lets through only what outranks it.
 settle_entered:
+    call in_service
     call drop_finished
-    cmpl cpu(pending), %ecx
     jne settle_again
 settle_resume:
     movl $IF, cpu(virtual_if)
     movl $IF, cpu(real_if)
+    testb $3, 28(%esp)
+    jnz settle_not_sleeping
     cmpl $halt_sleep, 24(%esp)
     jne settle_not_sleeping
     andl $~IF, 32(%esp)                     # only Halt's own STI may open it, or a wakeup is lost
@@ -180,17 +211,21 @@ settle_not_sleeping:
 # not (a local APIC's, or automatic EOI) nothing can be said of its EOI, and the real IF is as the
 # top wants it. EAX, ECX, EDX, EBX and flags change.
 note_entered:
-    call drop_finished
     movl $IF, cpu(real_if)
-    movl cpu(pending), %edx
-    testl %edx, %edx
-    jz note_done                            # nothing waits any more
+    call in_service
     movl %ecx, %ebx
     call line_of
-    cmpl $NO_LINE, %ecx
+    btrl %ecx, %eax                         # an older entry of this line is finished
+    movb %cl, %bh
+    pushl %ebx                              # vector, line << 8
+    call drop_finished
+    popl %ecx
+    testl %edx, %edx
+    jz note_done                            # nothing waits any more
+    cmpb $NO_LINE, %ch
     je note_no_line
-    movb %bl, cpu(arrival_vector, %edx)
-    movb %cl, cpu(arrival_line, %edx)
+    movb %cl, cpu(arrival_vector, %edx)
+    movb %ch, cpu(arrival_line, %edx)
     incl cpu(pending)
     ret
 note_no_line:
@@ -200,11 +235,9 @@ note_no_line:
 note_done:
     ret
 
-# Drop each entry that was entered and is no longer in service. Out: EAX = lines in service; ECX as
-# it came. EDX, EBX and flags change.
+# In: EAX = lines in service. Drop each entry that was entered and is no longer among them. Out:
+# EDX = entries left; ZF set when none was dropped. EBX, ECX and flags change.
 drop_finished:
-    pushl %ecx
-    call in_service
     xorl %ebx, %ebx                         # next entry to look at
     xorl %edx, %edx                         # next place to keep one
 drop_next:
@@ -225,5 +258,5 @@ drop_it:
     jmp drop_next
 drop_done:
     movl %edx, cpu(pending)
-    popl %ecx
+    cmpl %ebx, %edx
     ret

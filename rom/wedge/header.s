@@ -31,7 +31,7 @@ pci_header:
     .word 0                                 # no vital product data
     .word 0x18                              # length of this structure
     .byte 0                                 # revision
-    .byte 0, 0, 5                           # class: memory controller, other
+    .byte 0, 0x80, 5                        # class: memory controller, other
     .word (rom_end-rom_start)/512                      # image length
     .byte ROM_MINOR                         # ROM version
     .byte ROM_MAJOR
@@ -51,7 +51,7 @@ pnp_checksum:
     .long 0
     .word manufacturer
     .word product
-    .byte 0, 0, 5                           # class, as above
+    .byte 0, 0x80, 5                        # class, as above
     .byte 0                                 # not a boot device: no vectors
     .word 0
     .word 0

@@ -2,7 +2,7 @@
 # are left to read the request register, which is what they read after initialisation (Intel 8259A
 # data sheet, OCW3). Closed code.
 
-.set NO_LINE, 0x100
+.set NO_LINE, 31                            # no line, yet the number of a bit
 
 # Out: EAX = lines in service: bits 0-7 the master's, 8-15 the slave's; 0 where there is no 8259.
 # EDX and flags change.

@@ -21,15 +21,24 @@ MOST_ARRIVALS = 24
 RECORDED = 0xFF
 """`arrival_line` of a vector that was accepted and waits; else the line of one that was entered."""
 
-UNOPENED = 0x100
-"""Bit of `pending`: no interrupt was enabled since Init, so the real IF is as the guest had it."""
+ARRIVALS = 0xFF
+"""Bits of `pending` that count the entries of the stack."""
+
+HELD = 0x100
+"""Bit of `pending`: the real IF is off, though nothing may be recorded: enabling turns it on."""
+
+EARLY = 0x200
+"""Bit of `pending`: the guest has not enabled interrupts since VMI_Init (see `early.s`)."""
+
+WAS_OPEN = 1 << 31
+"""Bit of an EFLAGS image, a reserved one: closed code was interrupted while `real_if` was on."""
 
 _LAYOUT = cstruct()
 _LAYOUT.load(
     f"""
     struct virtual_cpu {{
         uint32 virtual_if;       // 0x200 enabled, 0 masked: what GetInterruptMask answers
-        uint32 pending;          // entries of the stack below, or UNOPENED; 0: enabling is a store
+        uint32 pending;          // ARRIVALS, HELD and EARLY; 0: enabling is a store
         uint32 real_if;          // 0x200 or 0: the real IF that guest code runs with just now
         uint16 gdt_limit;        // the guest's GDTR, six bytes as SetGDT was given them
         uint32 gdt_base;
@@ -37,6 +46,7 @@ _LAYOUT.load(
         uint32 idt_base;
         uint16 ldt;              // selectors of SetLDT and SetTR
         uint16 tr;
+        uint16 code;             // the guest's code selector, for gates that it does not give
         uint32 linked_at;        // linear address that the wedge is relocated to
         uint32 initialised;      // 1 once VMI_Init has succeeded
         uint8 arrival_vector[{MOST_ARRIVALS}];  // accepted vectors, the latest last
@@ -93,7 +103,11 @@ def constants() -> list[str]:
         f".set CPU_SIZE, {SIZE}",
         f".set MOST_ARRIVALS, {MOST_ARRIVALS}",
         f".set RECORDED, {RECORDED:#x}",
-        f".set UNOPENED, {UNOPENED:#x}",
+        f".set ARRIVALS, {ARRIVALS:#x}",
+        f".set HELD, {HELD:#x}",
+        f".set EARLY, {EARLY:#x}",
+        f".set WAS_OPEN, {WAS_OPEN:#x}",
         ".set IF, 0x200",
         ".set NT, 0x4000",
+        ".set NMI, 2",
     ]

@@ -21,13 +21,18 @@ ABSENT = 0x0E
 
 
 def expected_gate(bare: Booted, vector: int, guests: int, limit: int = 0x7FF) -> int:
-    """What the shadow IDT is to hold for a gate of the guest's."""
-    if 8 * vector + 7 > limit:
-        return 0
-    kind = guests >> 40 & 0x9F
-    if kind not in (INTERRUPT_GATE, TRAP_GATE):
-        return guests
-    selector, dpl = guests >> 16 & 0xFFFF, guests >> 45 & 3
+    """What the shadow IDT is to hold for a gate of the guest's.
+
+    From vector 32 up a gate that is missing gets an entry of the wedge's, too: masked, an
+    interrupt needs no gate.
+    """
+    held = guests if 8 * vector + 7 <= limit else 0
+    kind = held >> 40 & 0x9F
+    selector, dpl = held >> 16 & 0xFFFF, held >> 45 & 3
+    if vector >= 32 and (kind & 0x80 == 0 or kind & 7 == 0):
+        selector = KERNEL_CS
+    elif kind not in (INTERRUPT_GATE, TRAP_GATE):
+        return held
     return gate(bare.rom.symbol("vectors") + 8 * vector, INTERRUPT_GATE, selector, dpl)
 
 
@@ -88,7 +93,7 @@ def test_set_idt_makes_the_whole_shadow_anew(bare: Booted) -> None:
 
 
 @pytest.mark.parametrize("limit", [0, 6, 7, 8, 0x12E, 0x12F, 0x7FE, 0x7FF])
-def test_a_vector_past_the_guests_limit_has_no_gate(bare: Booted, limit: int) -> None:
+def test_a_vector_past_the_guests_limit_counts_as_missing(bare: Booted, limit: int) -> None:
     set_table(bare, "SetIDT", limit, bare.label("idt"))
     old = guests(bare)
     assert shadow(bare) == [expected_gate(bare, v, held, limit) for v, held in enumerate(old)]
@@ -98,7 +103,26 @@ def test_a_gate_past_the_limit_stays_out_when_it_is_written(bare: Booted) -> Non
     set_table(bare, "SetIDT", 0x7F, bare.label("idt"))
     write_entry(bare, "WriteIDTEntry", bare.label("idt"), 0x25, GATES["trap"])
     assert entry(bare, bare.label("idt"), 0x25) == GATES["trap"]
-    assert shadow(bare)[0x25] == 0
+    assert shadow(bare)[0x25] == expected_gate(bare, 0x25, GATES["trap"], 0x7F)
+
+
+@pytest.mark.parametrize("kind", ["absent", "empty"])
+def test_a_masked_interrupt_needs_no_gate_and_enabling_finds_the_gate_made_meanwhile(
+    bare: Booted, kind: str
+) -> None:
+    idt = bare.label("idt")
+    handler = entry(bare, idt, 0x25)
+    write_entry(bare, "WriteIDTEntry", idt, 0x25, GATES[kind])
+    bare.clear_log()
+    bare.call("DisableInterrupts")
+    bare.machine.injector.raise_irq(5)
+    bare.settle()
+    bare.machine.injector.lower_irq(5)
+    assert bare.log() == []
+    assert bare.recorded() == [0x25]
+    write_entry(bare, "WriteIDTEntry", idt, 0x25, handler)
+    bare.call("EnableInterrupts")
+    assert [seen.vector for seen in bare.log()] == [0x25]
 
 
 def test_a_new_handler_takes_the_next_interrupt(booted: Booted) -> None:

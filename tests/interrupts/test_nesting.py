@@ -62,15 +62,16 @@ def test_a_higher_one_that_arrives_in_a_masked_handler_follows_it(
         assert balanced(booted)
 
 
-def test_a_higher_one_is_recorded_while_a_masked_handler_runs(bare: Booted) -> None:
+def test_a_higher_one_waits_in_the_8259_while_a_masked_handler_runs(bare: Booted) -> None:
+    # Accepted now, it would lose its in-service bit to the handler's non-specific EOI.
     mask_interrupts(bare)
     enable(bare)
     bare.machine.injector.raise_irq(5)
     bare.finish(bare.label("handler_logged"))
+    assert bare.real_if() is False
     bare.machine.injector.raise_irq(3)
     bare.finish(bare.label("handler_leave"))
-    assert bare.recorded() == vectors(3)
-    assert bare.real_if() is False
+    assert bare.recorded() == []
     assert delivered(bare) == vectors(5)
     bare.settle()
     assert delivered(bare) == vectors(5, 3)
