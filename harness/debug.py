@@ -107,7 +107,7 @@ def _script(
         "set debuginfod enabled off",
         "set osabi none",
         "set architecture i386",
-        f"directory {SOURCE_ROOT}",
+        f"directory {_quoted(SOURCE_ROOT)}",
         "define real",
         "  monitor x /8i $cs*16+$eip",  # GDB cannot decode 16-bit code of a 32-bit target
         "end",
@@ -128,15 +128,21 @@ def _script(
         offsets = [0, located.base] if at == "post" else [located.base + linear]
         wedge = located.block + linear if located.block else UNPLACED
         for offset in offsets:
-            yield f"add-symbol-file {located.rom.symbol_file} -s .rom {offset} -s .wedge {wedge}"
+            symbols = _quoted(located.rom.symbol_file)
+            yield f"add-symbol-file {symbols} -s .rom {offset} -s .wedge {wedge}"
     if guest.labels:
-        yield f"add-symbol-file {guest.path}"
+        yield f"add-symbol-file {_quoted(guest.path)}"
     yield f"echo \\n{located.rom.path.name} is at {located.base:#x}"
     yield f"echo , its RAM block at {located.block:#x}.\\n" if located.block else "echo .\\n"
     yield "echo Commands of the kit: `real` and `protected` show the code of either mode.\\n\\n"
     if at != "ready":
         yield "stepi"  # past the jump in the header
     yield "real" if at == "post" else "protected"
+
+
+def _quoted(path: Path) -> str:
+    """A path as one word of a GDB command."""
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 @contextmanager
