@@ -135,8 +135,7 @@ def _script(
     yield f"echo \\n{located.rom.path.name} is at {located.base:#x}"
     yield f"echo , its RAM block at {located.block:#x}.\\n" if located.block else "echo .\\n"
     yield "echo Commands of the kit: `real` and `protected` show the code of either mode.\\n\\n"
-    if at != "ready":
-        yield "stepi"  # past the jump in the header
+    yield "frame" if at == "ready" else "stepi"  # past the jump in the header; shows the source
     yield "real" if at == "post" else "protected"
 
 

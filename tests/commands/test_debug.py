@@ -1,6 +1,7 @@
 """`inv debug`: GDB on the ROM with sources, in both modes, and what a script makes of it."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,15 @@ list
     assert re.search(rf"EnableInterrupts \(\) at rom/backends/{backend}\.s:\d+", done.stdout)
     assert "EnableInterrupts in section .wedge of" in done.stdout
     assert re.search(r"^\d+\tEnableInterrupts:$", done.stdout, re.M)
+
+
+def test_a_checkout_with_spaces_in_its_name_has_its_symbols_and_sources(
+    inv: Inv, copy: Path
+) -> None:
+    done = debug(inv.of(copy), "info symbol $pc\nlist\n", "--at", "ready")
+    assert done.returncode == 0, done.stderr
+    assert "ready in section .text of" in done.stdout
+    assert re.search(r"^\d+\tready:$", done.stdout, re.M)
 
 
 def test_it_stops_in_the_16_bit_init_in_real_mode(inv: Inv) -> None:

@@ -156,8 +156,8 @@ def program(path: Path, text: str) -> Path:
 
 
 def copy_of_checkout(folder: Path) -> Path:
-    """A copy of the sources that a test may break."""
-    root = folder / "copy"
+    """A copy of the sources that a test may break, in a folder with a name of the awkward kind."""
+    root = folder / "a cöpy, with spaces"
     for name in ("rom", "guests", "harness"):
         shutil.copytree(CHECKOUT / name, root / name)
     shutil.copy2(CHECKOUT / "tasks.py", root)
