@@ -8,7 +8,7 @@ BARE = Backend(
     translation={**INTERRUPTS, **NO_RETURN, **DESCRIPTORS},
     open_files=("backends/bare.s", "wedge/descriptors.s"),
     closed_files=(
-        *("wedge/arrive.s", "wedge/early.s", "wedge/deliver.s", "wedge/pic.s"),
+        *("wedge/arrive.s", "wedge/deliver.s", "wedge/pic.s"),
         *("backends/shadow.s", "wedge/power.s"),
     ),
     zeroed=256 * 8,

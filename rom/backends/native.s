@@ -91,7 +91,6 @@ WriteIDTEntry:
     popfl
     ret
 
-# Called by VMI_Init, real IF off. In and out: EAX = the guest's IF, which is the real one. The
-# machine itself holds all state.
+# Called by VMI_Init, real IF off. The machine itself holds all state.
 backend_init:
     ret

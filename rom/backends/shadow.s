@@ -14,7 +14,6 @@ set_idt:
     movl %edx, cpu(idt_base)
     movw %cs, cpu(code)
     call shadow_table
-    call set_early_flag
     jmp leave_closed
 
 # In: EAX = table, EDX = index, ECX = low dword, 4(%esp) = high dword. Both words are stored with
@@ -42,7 +41,6 @@ WriteIDTEntry:
     cmpl $255, %eax
     ja leave_closed
     call shadow_gate
-    call set_early_flag
     jmp leave_closed
 
 # Bring the whole shadow IDT in line with the guest's. EAX, ECX, EDX and flags change.
@@ -97,15 +95,18 @@ shadow_store:
     popl %ebx
     ret
 
-# Called by VMI_Init, real IF off. In: EAX = the IF that the guest brought: 0x200 or 0. Out: EAX =
-# the real IF to go on with. All that the processor holds is taken over. ECX, EDX and flags change.
+# Called by VMI_Init, real IF off. In: EAX = the IF that the guest brought: 0x200 or 0, which the
+# real one will be again. All that the processor holds is taken over. A guest that comes with
+# interrupts off may have no handlers yet, and the 8259s as a BIOS leaves them, on vectors of
+# exceptions; so the real IF stays off with it until it first enables, and what arrives waits in the
+# controller as it would without a ROM. EAX, ECX, EDX and flags change.
 backend_init:
     movl %eax, cpu(virtual_if)
     movl %eax, cpu(real_if)
     movl $0, cpu(pending)
     testl %eax, %eax
     jnz init_enabled
-    movl $EARLY, cpu(pending)
+    movl $HELD, cpu(pending)
 init_enabled:
     movw %cs, cpu(code)
     sgdtl cpu(gdt_limit)
@@ -114,8 +115,6 @@ init_enabled:
     strw cpu(tr)
     call shadow_table
     lidtl %ss:shadow_idtr
-    call set_early_flag
-    movl cpu(real_if), %eax
     ret
 
 .balign 4

@@ -200,6 +200,9 @@ exception_frame:
 exception_open:
     movl cpu(real_if), %eax
     movl %eax, 8(%esp)
+    cmpl $NMI, 12(%esp)
+    jne exception_image
+    orl $HELD, cpu(pending)                 # enter_nmi keeps the real IF off: enabling has to know
 exception_image:
     movl %ss:8(%ecx), %eax
     andl $~IF, %eax

@@ -30,8 +30,8 @@ iret_open:
     jz iret_masked
     testl $ARRIVALS, cpu(pending)
     jnz iret_pending
-    movl $0, cpu(pending)
     movl $IF, cpu(real_if)
+    movl $0, cpu(pending)
     popl %eax
     iretl                                   # the image's IF is on, as the real one is to be
 iret_masked:
@@ -71,8 +71,8 @@ Halt:
     movl $IF, cpu(virtual_if)
     testl $ARRIVALS, cpu(pending)
     jnz halt_pending
-    movl $0, cpu(pending)
     movl $IF, cpu(real_if)
+    movl $0, cpu(pending)
     jmp halt_sleep
 halt_pending:                               # settle turns this into halt_woken if it delivers
     pushfl
@@ -138,10 +138,6 @@ settle:
     andl $~NT, (%esp)                       # a gate clears NT: with it, IRETL would switch tasks
     popfl
     movl $0, cpu(virtual_if)                # what arrives in the window below is recorded
-    testl $EARLY, cpu(pending)
-    jz settle_not_early
-    call end_early
-settle_not_early:
     andl $ARRIVALS, cpu(pending)
 settle_again:
     movl cpu(pending), %ecx
@@ -211,6 +207,7 @@ settle_not_sleeping:
 # not (a local APIC's, or automatic EOI) nothing can be said of its EOI, and the real IF is as the
 # top wants it. EAX, ECX, EDX, EBX and flags change.
 note_entered:
+    andl $ARRIVALS, cpu(pending)
     movl $IF, cpu(real_if)
     call in_service
     movl %ecx, %ebx

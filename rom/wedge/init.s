@@ -11,7 +11,7 @@
 .set INIT_NO_RAM, 5
 
 # Out: EAX = 0, or one of the INIT_ reasons.
-# Interrupts: held off by the real IF while the wedge moves, then as the backend wants them.
+# Interrupts: held off by the real IF while the wedge moves, then as the guest had them.
 VMI_Init:
     pushfl
     cli
@@ -57,9 +57,7 @@ block_relocated:
     movl 12(%esp), %eax
     andl $IF, %eax                          # the flag state that the guest brings along
     leal BACKEND_INIT(%edi), %edx
-    call *%edx                              # EAX = the real IF to go on with
-    andl $~IF, 12(%esp)
-    orl %eax, 12(%esp)
+    call *%edx
     movl $1, CPU_INITIALISED(%edi)
     xorl %eax, %eax
     jmp init_done

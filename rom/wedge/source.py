@@ -16,9 +16,6 @@ _ROM = Path(__file__).parent.parent
 WITH_ERROR_CODE = frozenset({8, 10, 11, 12, 13, 14, 17, 21})
 """Exceptions for which the processor pushes an error code (Intel SDM 3A, table 6-1)."""
 
-BIOS_LINES = range(8, 16)
-"""Where a BIOS puts the lines of the first 8259: on exceptions, which a guest must end."""
-
 NMI = 2
 FIRST_EXTERNAL = 32
 """Vectors below are the processor's own (Intel SDM 3A, 6.2)."""
@@ -49,8 +46,6 @@ def vector_entries() -> Iterator[str]:
             target = "nmi"
         elif vector < FIRST_EXTERNAL:
             target = "exception_with_error" if vector in WITH_ERROR_CODE else "exception"
-            if vector in BIOS_LINES:
-                target = f"early_{target}"
         signed = vector if vector < 128 else vector - 256
         yield f"vector_{vector:02x}: pushl ${signed}; jmp {target}; .balign 8"
 

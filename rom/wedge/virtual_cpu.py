@@ -25,10 +25,7 @@ ARRIVALS = 0xFF
 """Bits of `pending` that count the entries of the stack."""
 
 HELD = 0x100
-"""Bit of `pending`: the real IF is off, though nothing may be recorded: enabling turns it on."""
-
-EARLY = 0x200
-"""Bit of `pending`: the guest has not enabled interrupts since VMI_Init (see `early.s`)."""
+"""Bit of `pending`: the real IF may be off with nothing recorded: enabling must turn it on."""
 
 WAS_OPEN = 1 << 31
 """Bit of an EFLAGS image, a reserved one: closed code was interrupted while `real_if` was on."""
@@ -38,7 +35,7 @@ _LAYOUT.load(
     f"""
     struct virtual_cpu {{
         uint32 virtual_if;       // 0x200 enabled, 0 masked: what GetInterruptMask answers
-        uint32 pending;          // ARRIVALS, HELD and EARLY; 0: enabling is a store
+        uint32 pending;          // ARRIVALS and HELD; 0: enabling is a store
         uint32 real_if;          // 0x200 or 0: the real IF that guest code runs with just now
         uint16 gdt_limit;        // the guest's GDTR, six bytes as SetGDT was given them
         uint32 gdt_base;
@@ -105,7 +102,6 @@ def constants() -> list[str]:
         f".set RECORDED, {RECORDED:#x}",
         f".set ARRIVALS, {ARRIVALS:#x}",
         f".set HELD, {HELD:#x}",
-        f".set EARLY, {EARLY:#x}",
         f".set WAS_OPEN, {WAS_OPEN:#x}",
         ".set IF, 0x200",
         ".set NT, 0x4000",

@@ -16,13 +16,11 @@ from rom.interface.calls import calls_of
 from rom.interface.relocation import RelocationType
 from rom.wedge.virtual_cpu import SIZE
 from tests.interrupts.steps import (
-    KERNEL_CS,
     RESET,
     Enabling,
     arrive,
     delivered,
     enable,
-    execute,
     halt,
     in_service,
     iret,
@@ -86,28 +84,6 @@ def set_up(booted: Booted) -> None:
     booted.set_word("rom_base", booted.rom.base)
 
 
-def load_idt(booted: Booted, gates: int) -> None:
-    """Have the processor use the first gates of the guest's table, by LIDT."""
-    for vector in range(256):
-        handler = booted.label(f"entry_{vector:02x}")
-        high, low = handler & 0xFFFF0000 | 0x8E00, KERNEL_CS << 16 | handler & 0xFFFF
-        entry = (high << 32 | low).to_bytes(8, "little")
-        booted.control.write(booted.label("idt") + 8 * vector, entry)
-    execute(booted, b"\x0f\x01\x18", eax=table_register(booted, gates))  # lidtl (%eax)
-
-
-def set_idt(booted: Booted, gates: int) -> None:
-    """The same by SetIDT."""
-    booted.call("SetIDT", eax=table_register(booted, gates))
-
-
-def table_register(booted: Booted, gates: int) -> int:
-    """Write the operand that names the first gates of the guest's table; answer its address."""
-    register = booted.label("idt_register")
-    booted.control.write(register, (8 * gates - 1).to_bytes(2, "little"))
-    return register
-
-
 def bind(booted: Booted) -> None:
     """Let the guest patch its sites, as right after Init."""
     run(booted, booted.label("bind_calls"))
@@ -133,8 +109,7 @@ def test_init_succeeds_and_leaves_the_if_and_the_callers_registers(
     after = init(booted, flags)
     assert after["eax"] == 0
     assert {name: after[name] for name in given} == given
-    # bare keeps interrupts off by the virtual IF alone, as the guest's gates allow it.
-    assert after["eflags"] & IF == (IF if backend == "bare" else flags & IF)
+    assert after["eflags"] & IF == flags & IF
     assert mask(booted) == flags & IF
 
 
@@ -154,7 +129,7 @@ def test_init_finds_an_enabled_guest_and_serves_it_at_once(start: Start) -> None
 
 
 @pytest.mark.parametrize("enabling", [enable, set_mask, iret, halt])
-def test_a_guest_that_was_disabled_with_its_gates_in_place_is_disabled_lazily(
+def test_a_guest_that_was_disabled_takes_nothing_until_it_enables(
     start: Start, enabling: Enabling
 ) -> None:
     bare = start("bare")
@@ -162,110 +137,20 @@ def test_a_guest_that_was_disabled_with_its_gates_in_place_is_disabled_lazily(
     assert init(bare, RESET)["eax"] == 0
     bind(bare)
     bare.clear_log()
-    assert (bare.field("virtual_if"), bare.field("real_if"), bare.real_if()) == (0, IF, True)
+    assert (bare.field("virtual_if"), bare.field("real_if")) == (0, 0)
     arrive(bare, 5, 3)
-    assert (bare.word("entered"), bare.recorded(), bare.real_if()) == (0, vectors(5), False)
-    enabling(bare)
-    bare.settle()
-    assert delivered(bare) == vectors(3, 5)
-    assert (bare.field("pending"), bare.field("real_if"), bare.real_if()) == (0, IF, True)
-    assert in_service(bare) == (0, 0)
-
-
-@pytest.mark.parametrize("enabling", [enable, set_mask, iret, halt])
-def test_without_gates_for_the_bioss_lines_the_real_if_stays_off_until_set_idt(
-    start: Start, enabling: Enabling
-) -> None:
-    bare = start("bare")
-    set_up(bare)
-    load_idt(bare, gates=8)
-    assert init(bare, RESET)["eax"] == 0
-    bind(bare)
-    bare.clear_log()
-    arrive(bare, 5, 3)
-    # They wait in the 8259, as without a ROM.
+    # It waits in the 8259: the guest may not have had a handler yet.
     assert (bare.word("entered"), bare.recorded(), in_service(bare)) == (0, [], (0, 0))
     for call in ("DisableInterrupts", "GetInterruptMask"):
         bare.call(call)
         assert bare.real_if() is False
-    set_idt(bare, gates=256)
-    bare.settle()
-    assert bare.recorded() == vectors(3)
     enabling(bare)
     bare.settle()
     assert delivered(bare) == vectors(3, 5)
-    assert in_service(bare) == (0, 0)
-
-
-def test_a_gate_that_hides_a_bios_line_closes_the_real_if_again(start: Start) -> None:
-    bare = start("bare")
-    set_up(bare)
-    init(bare, RESET)
-    bind(bare)
-    assert bare.real_if() is True
-    bare.call("WriteIDTEntry", (0x8500,), eax=bare.label("idt"), edx=8, ecx=0x280000)  # task gate
-    assert bare.real_if() is False
-    set_idt(bare, gates=15)
-    assert bare.real_if() is False
-
-
-@pytest.mark.parametrize("enabling", [enable, halt])
-def test_with_no_line_waiting_the_first_enabling_opens_the_real_if(
-    start: Start, enabling: Enabling
-) -> None:
-    bare = start("bare")
-    set_up(bare)
-    load_idt(bare, gates=8)
-    init(bare, RESET)
-    bind(bare)
-    if enabling is halt:
-        bare.prepare("Halt")
-        bare.finish(bare.rom.symbol("halt_sleep"))
-    else:
-        enabling(bare)
-        assert bare.real_if() is True
-    assert (bare.field("pending"), bare.field("real_if")) == (0, IF)
-
-
-def test_a_line_on_the_bioss_vector_is_recorded_and_dropped_with_the_8259s_set_up(
-    start: Start,
-) -> None:
-    bare = start("bare")
-    load_idt(bare, gates=256)
-    bare.machine.injector.outb(0x21, 0xFF)
-    init(bare, RESET)
-    bare.machine.injector.outb(0x21, 0x00)
-    bare.machine.injector.outb(0xA1, 0xFF)
-    arrive(bare, 3)
-    assert bare.recorded()[0] in range(8, 16)
-    assert bare.word("entered") == 0
-    set_up(bare)
-    bind(bare)
-    bare.clear_log()
-    enable(bare)
-    bare.settle()
-    assert delivered(bare) == []
-    assert (bare.field("pending"), bare.real_if(), in_service(bare)) == (0, True, (0, 0))
+    assert (bare.field("pending"), bare.field("real_if"), bare.real_if()) == (0, IF, True)
+    # From then on disabling is lazy.
     bare.call("DisableInterrupts")
-    arrive(bare, 5)
-    enable(bare)
-    assert delivered(bare) == vectors(5)
-
-
-def test_an_exception_before_the_first_enabling_is_told_from_a_line(start: Start) -> None:
-    bare = start("bare")
-    set_up(bare)
-    init(bare, RESET)
-    bind(bare)
-    bare.clear_log()
-    bare.set_word("skip_fault", 2)
-    for _ in range(2):  # once with the real IF on, once with a vector recorded
-        bare.clear_log()
-        execute(bare, b"\x8e\xe0", eax=0x1230)  # movl %eax, %fs: #GP
-        [seen] = bare.log()
-        assert (seen.vector, seen.error, seen.eflags & IF) == (13, 0x1230, 0)
-        arrive(bare, 5)
-    assert bare.recorded() == vectors(5)
+    assert bare.real_if() is True
 
 
 def test_an_exception_before_the_first_enabling_returns_masked(start: Start) -> None:
@@ -278,7 +163,7 @@ def test_an_exception_before_the_first_enabling_returns_masked(start: Start) -> 
     bare.machine.injector.nmi()
     bare.settle()
     assert delivered(bare) == [2]
-    assert (mask(bare), bare.real_if(), bare.recorded()) == (0, False, vectors(5))
+    assert (mask(bare), bare.real_if(), bare.recorded()) == (0, False, [])
     enable(bare)
     bare.settle()
     assert delivered(bare) == [2, 0x25]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.booted import IF, Booted
-from harness.machine.control import read_u32, write_u32
+from harness.machine.control import read_u32
 from rom.wedge import virtual_cpu
 from tests.interrupts.steps import (
     arrive,
@@ -204,24 +204,8 @@ def instruction(bare: Booted, machine_code: bytes, **registers: int) -> None:
     bare.prepare_at(code(bare), (), **registers)
 
 
-def early(bare: Booted) -> None:
-    """Be as after VMI_Init: interrupts not enabled so far, vectors 8 to 15 maybe lines."""
-    where = bare.rom.block + virtual_cpu.FIELDS["pending"].offset
-    write_u32(bare.control, where, virtual_cpu.EARLY)
-
-
-def early_overrun(bare: Booted) -> None:
-    instruction(bare, b"\xcd\x09")  # int $9
-    early(bare)
-
-
 def protection(bare: Booted) -> None:
     instruction(bare, b"\x8e\xe0", eax=0x1000)  # movl %eax, %fs
-
-
-def early_protection(bare: Booted) -> None:
-    protection(bare)
-    early(bare)
 
 
 @pytest.mark.parametrize(
@@ -233,13 +217,8 @@ def early_protection(bare: Booted) -> None:
         (without_a_gate, "entry_0d", 12),
         (lambda bare: instruction(bare, b"\xcc"), "entry_03", 12),
         (protection, "entry_0d", 16),
-        (early_overrun, "entry_09", 12),
-        (early_protection, "entry_0d", 16),
     ],
-    ids=[
-        *("enabled", "masked", "over-pending", "without-a-gate"),
-        *("exception", "with-error-code", "early", "early-with-error-code"),
-    ],
+    ids=["enabled", "masked", "over-pending", "without-a-gate", "exception", "with-error-code"],
 )
 def test_an_arrival_uses_no_more_below_its_frame_than_guests_leave(
     bare: Booted, arrival: Callable[[Booted], None], end: str, pushed: int

@@ -14,6 +14,7 @@ from tests.interrupts.steps import (
     boundaries,
     code,
     delivered,
+    enable,
     in_service,
     kernel_frame,
     mask_interrupts,
@@ -200,3 +201,32 @@ def test_a_sysexit_from_above_esp0_with_something_pending_keeps_the_registers(
         assert {name: after[name] for name in REGISTERS} == REGISTERS, f"{above} above ESP0"
         assert delivered(bare) == vectors(5), f"{above} above ESP0"
         assert in_service(bare) == (0, 0)
+
+
+def test_the_handler_of_an_nmi_can_enable(booted: Booted) -> None:
+    # The real IF stayed off: nothing told EnableInterrupts that it was.
+    enable(booted)
+    booted.prepare_at(booted.label("returned"))
+    booted.machine.injector.nmi()
+    booted.finish(booted.label("handler_logged"))
+    enable(booted)
+    assert booted.real_if() is True
+
+
+@pytest.mark.parametrize("line", [3, 5, 12])
+def test_a_line_between_the_two_halves_of_enabling_behind_a_masked_nmi_is_delivered_once(
+    bare: Booted, line: int
+) -> None:
+    # What looks for finished handlers took a flag for 256 entries and overwrote the wedge.
+    mask_interrupts(bare)
+    bare.machine.injector.nmi()
+    bare.settle()
+    bare.clear_log()
+    bare.prepare("EnableInterrupts")
+    bare.control.step()
+    bare.machine.injector.raise_irq(line)
+    bare.finish()
+    bare.settle()
+    assert delivered(bare) == vectors(line)
+    assert bare.recorded() == []
+    assert in_service(bare) == (0, 0)
