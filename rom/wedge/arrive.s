@@ -112,7 +112,7 @@ record:                                     # EAX = vector; stack as above
     movzbl cpu(pending), %ecx
     movb %al, cpu(arrival_vector, %ecx)
     movb $RECORDED, cpu(arrival_line, %ecx)
-    incl cpu(pending)
+    incb cpu(pending)
     movl $0, cpu(real_if)
     andl $~IF, 20(%esp)
     popl %ecx

@@ -140,7 +140,7 @@ settle:
     movl $0, cpu(virtual_if)                # what arrives in the window below is recorded
     andl $ARRIVALS, cpu(pending)
 settle_again:
-    movl cpu(pending), %ecx
+    movzbl cpu(pending), %ecx               # the count alone: an NMI may set HELD at any time
     testl %ecx, %ecx
     jz settle_resume
     cmpb $RECORDED, cpu(arrival_line-1, %ecx)
@@ -154,14 +154,14 @@ settle_window:
     nop                                     # one interrupt may come after this, before the CLI
     cli
 settle_window_end:
-    cmpl cpu(pending), %ecx
+    cmpb cpu(pending), %cl
     jne settle_again
 settle_chosen:
     movzbl cpu(arrival_vector-1, %ecx), %eax
     movl %eax, 20(%esp)
-    decl cpu(pending)
+    decb cpu(pending)
     movl $IF, cpu(real_if)
-    jz settle_enter                         # nothing waits below it: (ZF is of the DECL)
+    jz settle_enter                         # nothing waits below it: (ZF is of the DECB)
     movl %eax, %ecx
     call note_entered
 settle_enter:
@@ -207,7 +207,6 @@ settle_not_sleeping:
 # not (a local APIC's, or automatic EOI) nothing can be said of its EOI, and the real IF is as the
 # top wants it. EAX, ECX, EDX, EBX and flags change.
 note_entered:
-    andl $ARRIVALS, cpu(pending)
     movl $IF, cpu(real_if)
     call in_service
     movl %ecx, %ebx
@@ -223,7 +222,7 @@ note_entered:
     je note_no_line
     movb %cl, cpu(arrival_vector, %edx)
     movb %ch, cpu(arrival_line, %edx)
-    incl cpu(pending)
+    incb cpu(pending)
     ret
 note_no_line:
     cmpb $RECORDED, cpu(arrival_line-1, %edx)
@@ -238,7 +237,7 @@ drop_finished:
     xorl %ebx, %ebx                         # next entry to look at
     xorl %edx, %edx                         # next place to keep one
 drop_next:
-    cmpl cpu(pending), %ebx
+    cmpb cpu(pending), %bl
     jae drop_done
     movzbl cpu(arrival_line, %ebx), %ecx
     cmpl $RECORDED, %ecx
@@ -254,6 +253,6 @@ drop_it:
     incl %ebx
     jmp drop_next
 drop_done:
-    movl %edx, cpu(pending)
+    movb %dl, cpu(pending)
     cmpl %ebx, %edx
     ret

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.booted import IF, Booted
+from rom.wedge import virtual_cpu
 from tests.interrupts.steps import (
     USER_DS,
     arrive,
@@ -72,11 +73,13 @@ def iret_pending(bare: Booted) -> None:
     [(enable_pending, [5]), (iret_pending, [5]), (iret_idle, [])],
     ids=["enable-pending", "iret-pending", "iret-idle"],
 )
+@pytest.mark.parametrize("again", [False, True], ids=["one-nmi", "another-nmi"])
 def test_a_breakpoint_in_the_handler_of_an_nmi_lets_nothing_into_closed_code(
-    bare: Booted, start: Callable[[Booted], None], waits: list[int]
+    bare: Booted, start: Callable[[Booted], None], waits: list[int], again: bool
 ) -> None:
     # The breakpoint's handler got the real IF of guest code. What arrived there was recorded
-    # behind the back of the interrupted code, which had looked already: late, or lost.
+    # behind the back of the interrupted code, which had looked already: late, or lost. And another
+    # NMI, which the breakpoint's IRET lets in, set a flag that was taken for 256 entries.
     closed = range(bare.rom.symbol("closed_start"), bare.rom.symbol("closed_end"))
 
     def prepare() -> None:
@@ -92,6 +95,8 @@ def test_a_breakpoint_in_the_handler_of_an_nmi_lets_nothing_into_closed_code(
         assert delivered(bare)[-2:] == [NMI, BREAKPOINT], where
         if inside:
             assert bare.real_if() is False, where
+        if again:
+            bare.machine.injector.nmi()
         bare.machine.injector.raise_irq(3)
         bare.finish()
         bare.settle()
@@ -99,9 +104,8 @@ def test_a_breakpoint_in_the_handler_of_an_nmi_lets_nothing_into_closed_code(
         assert sorted(entry.vector for entry in external) == vectors(*sorted([*waits, 3])), where
         if inside:
             assert {entry.eip for entry in external} == {bare.label("returned")}, where
-        assert (bare.field("pending"), in_service(bare), bare.word("depth")) == (0, (0, 0), 0), (
-            where
-        )
+        waiting = bare.field("pending") & virtual_cpu.ARRIVALS
+        assert (waiting, in_service(bare), bare.word("depth")) == (0, (0, 0), 0), where
         assert (bare.field("virtual_if"), bare.real_if()) == (IF, True), where
 
 
