@@ -168,7 +168,8 @@ def build_image(backend: Backend, generation: str = "3.0") -> Image:
     table = list(_call_table(backend, generation, wedge.assembly.labels))
     head = _assemble_head(backend, generation, wedge, block_size, table)
     check_prefixes(head)
-    image = bytearray(head.code)
+    image = bytearray(head.code + wedge.assembly.code)
+    image += bytes(-len(image) % headers.ROM_UNIT)
     if len(image) > IMAGE_LIMIT:
         raise ImageError(
             f"{backend.name}-{generation}: the image has {len(image)} bytes and an option ROM at "
@@ -198,16 +199,15 @@ def _call_table(backend: Backend, generation: str, labels: Mapping[str, int]) ->
 def _assemble_head(
     backend: Backend, generation: str, wedge: Relocatable, block_size: int, table: list[str]
 ) -> Assembly:
-    """The image itself, header to template, at address 0."""
+    """The image itself, from the header to where the template begins, at address 0."""
     api = GENERATIONS[generation]
-    code = wedge.assembly.code
     numbers = {
         "API_MAJOR": api.major,
         "API_MINOR": api.minor,
         "ROM_MAJOR": ROM_VERSION[0],
         "ROM_MINOR": ROM_VERSION[1],
         "CALL_COUNT": len(table),
-        "TEMPLATE_SIZE": len(code),
+        "TEMPLATE_SIZE": len(wedge.assembly.code),
         "BLOCK_SIZE": block_size,
         "BLOCK_PARAGRAPHS": -(-block_size // 16),
         "BACKEND_INIT": wedge.assembly.labels["backend_init"],
@@ -225,9 +225,8 @@ def _assemble_head(
     after += generated([".balign 4", "calls:", *table], "calls")
     offsets = _data(".word", wedge.relocations, 8)
     after += generated(["relocations:", *offsets, "relocations_end:"], "relocations")
-    after += generated([".balign 16", "template:", *_data(".byte", code, 16)], "template")
-
-    after += generated([f".balign {headers.ROM_UNIT}", "rom_end:"], "image")
+    # The template itself is only appended: it was assembled already.
+    after += generated([".balign 16", "template:"], "template")
     return assemble([*before, *after])
 
 

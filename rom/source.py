@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from rom.errors import RomError
@@ -38,7 +39,12 @@ class Statement:
     @property
     def words(self) -> tuple[str, ...]:
         """The mnemonic or directive of each part, in small letters."""
-        return tuple(part.split(None, 1)[0].lower() for part in self.parts)
+        return _words(self.parts)
+
+
+@cache
+def _words(parts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(part.split(None, 1)[0].lower() for part in parts)
 
 
 def read_source(path: Path, shown: str) -> tuple[Line, ...]:
@@ -67,6 +73,7 @@ def strip_comment(text: str) -> str:
     return _COMMENT.sub(lambda match: match[1] or "", text).rstrip()
 
 
+@cache  # the guard, the lint and the listing all ask, of the same lines
 def parse(text: str) -> Statement:
     """Take a line apart into labels and parts; the comment is dropped."""
     text = strip_comment(text)

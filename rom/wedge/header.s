@@ -4,7 +4,7 @@
 
 rom_start:
     .word 0xaa55                            # 00 rom_signature
-    .byte (rom_end-rom_start)/512                      # 02 rom_length
+    .byte (template-rom_start+TEMPLATE_SIZE+511)/512                      # 02 rom_length
     .byte 0xe9                              # 03 rom_entry: jmp rel16 to the 16-bit init
     .word post_init-rom_entry_end
 rom_entry_end:
@@ -32,7 +32,7 @@ pci_header:
     .word 0x18                              # length of this structure
     .byte 0                                 # revision
     .byte 0, 0x80, 5                        # class: memory controller, other
-    .word (rom_end-rom_start)/512                      # image length
+    .word (template-rom_start+TEMPLATE_SIZE+511)/512                      # image length
     .byte ROM_MINOR                         # ROM version
     .byte ROM_MAJOR
     .byte 0                                 # code type: Intel x86
