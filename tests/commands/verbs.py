@@ -66,8 +66,9 @@ class Inv:
     def started(self, *words: str | Path, **environment: str) -> Iterator["Started"]:
         """A verb that runs on a terminal of its own; it is killed at the end of the block."""
         master, slave = pty.openpty()
+        # A suite that a shell runs in the background ignores SIGINT, and so would the verb.
         process = subprocess.Popen(
-            self.command(*words),
+            ["env", "--default-signal=INT", *self.command(*words)],
             cwd=self.folder,
             env=self.environment(**environment),
             stdin=slave,
