@@ -82,10 +82,10 @@ def symbol_file(sections: Sequence[Section]) -> bytes:
     return _file(_REL, chunks, 0, None)
 
 
-def executable(section: Section, entry: str, load_address: int, bss: int = 0) -> bytes:
+def executable(section: Section, entry: str, load_address: int) -> bytes:
     """Write a program that runs at its assembly's base and is loaded at `load_address` (physical).
 
-    `entry` is a label, `bss` the bytes of zeros after the code. A multiboot header in the first
+    `entry` is a label. A multiboot header in the first
     KiB of the code is found by QEMU's -kernel. Raises RomError when there is no such label.
     """
     assembly = section.assembly
@@ -97,7 +97,7 @@ def executable(section: Section, entry: str, load_address: int, bss: int = 0) ->
     chunks += _debug_chunks(debug_sections([(section.name, assembly)], absolute=True))
     chunks += _symbols([section], absolute=True)
     load = struct.pack(
-        "<8I", 1, offset, assembly.base, load_address, size, size + bss, 7, 1
+        "<8I", 1, offset, assembly.base, load_address, size, size, 7, 1
     )  # PT_LOAD, readable, writable and executable, no alignment
     return _file(_EXEC, chunks, assembly.labels[entry], load)
 

@@ -80,12 +80,12 @@ def test_the_same_sections_always_give_the_same_file() -> None:
 
 
 def test_an_executable_loads_its_code_where_it_runs() -> None:
-    code = executable(Section(".text", program()), "start", 0x100000, bss=0x1000)
+    code = executable(Section(".text", program()), "start", 0x100000)
     elf = ELFFile(io.BytesIO(code))
     (segment,) = elf.iter_segments()
     assert (elf["e_type"], elf["e_entry"]) == ("ET_EXEC", 0x10000C)
     assert (segment["p_vaddr"], segment["p_paddr"]) == (0x100000, 0x100000)
-    assert (segment["p_filesz"], segment["p_memsz"]) == (16, 0x1010)
+    assert (segment["p_filesz"], segment["p_memsz"]) == (16, 16)
     assert segment.data() == program().code
     assert symbol_table(elf)["value"][:2] == (0x10000E, 2)
     assert line_rows(elf)[0][1] == (0x10000C, "test.s", 2)
