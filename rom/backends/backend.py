@@ -47,3 +47,21 @@ DESCRIPTORS: Mapping[str, RelocationType] = dict.fromkeys(
     ),
     RelocationType.CALL_REL,
 )
+
+SHARED_FILES = ("wedge/processor.s", "wedge/mmu.s", "wedge/ports.s")
+"""Source of the calls below: the same in every ROM that has the machine to itself."""
+
+SHARED: Mapping[str, RelocationType] = dict.fromkeys(
+    (
+        *("CPUID", "WRMSR", "RDMSR", "RDPMC", "RDTSC", "CLTS", "WBINVD", "SetDR", "GetDR"),
+        *("SetCR0", "SetCR2", "SetCR3", "SetCR4", "GetCR0", "GetCR2", "GetCR3", "GetCR4"),
+        *("SetPxE", "SetPxELong", "UpdatePxE", "UpdatePxELong", "AllocatePage", "ReleasePage"),
+        *("InvalPage", "FlushTLB", "SetLinearMapping", "MachineToPhysical", "PhysicalToMachine"),
+        *("INL", "INB", "INW", "INSL", "INSB", "INSW"),
+        *("OUTL", "OUTB", "OUTW", "OUTSL", "OUTSB", "OUTSW"),
+        *("SetIOPLMask", "IODelay", "SetLazyMode", "SetCallbacks"),
+    ),
+    RelocationType.CALL_REL,
+)
+"""Calls by CALL_REL although some do nothing: early 3.0 guests know no NOP, and Linux fetches the
+page table calls as pointers."""

@@ -101,6 +101,14 @@ GetTR:
     movzwl cpu(tr), %eax
     ret
 
+# For the calls that both backends share: mask, out: EAX = the mask that was; and back, in: EAX.
+mask_guest:
+    movl cpu(virtual_if), %eax
+    movl $0, cpu(virtual_if)
+    ret
+unmask_guest:
+    jmp SetInterruptMask
+
 # How closed code returns to its caller: with the real IF that guest code has.
 leave_closed:
     testl $IF, cpu(real_if)

@@ -91,6 +91,24 @@ WriteIDTEntry:
     popfl
     ret
 
+# In: EAX = IOPL at its place in EFLAGS; other bits do not count.
+SetIOPLMask:
+    andl $IOPL, %eax
+    pushfl
+    andl $~IOPL, (%esp)
+    orl %eax, (%esp)
+    popfl
+    ret
+
+# For the calls that both backends share: mask, out: EAX = the mask that was; and back, in: EAX.
+mask_guest:
+    pushfl
+    cli
+    popl %eax
+    ret
+unmask_guest:
+    jmp SetInterruptMask
+
 # Called by VMI_Init, real IF off. The machine itself holds all state.
 backend_init:
     ret

@@ -43,6 +43,16 @@ WriteIDTEntry:
     call shadow_gate
     jmp leave_closed
 
+# In: EAX = IOPL at its place in EFLAGS; other bits do not count. The IF of this POPF is off.
+SetIOPLMask:
+    andl $IOPL, %eax
+    cli
+    pushfl
+    andl $~IOPL, (%esp)
+    orl %eax, (%esp)
+    popfl
+    jmp leave_closed
+
 # Bring the whole shadow IDT in line with the guest's. EAX, ECX, EDX and flags change.
 shadow_table:
     xorl %eax, %eax

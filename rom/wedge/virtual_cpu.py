@@ -104,6 +104,7 @@ def constants() -> list[str]:
         f".set HELD, {HELD:#x}",
         f".set WAS_OPEN, {WAS_OPEN:#x}",
         ".set IF, 0x200",
+        ".set IOPL, 0x3000",
         ".set NT, 0x4000",
         ".set NMI, 2",
     ]
