@@ -13,8 +13,8 @@ class Backend:
 
     `translation` says for each call that the backend provides how a guest reaches its stub; the
     stub's label is the call's name. A call that is not in it answers NONE, so the guest keeps its
-    native code. `open_files` and `closed_files` are named from `rom/`, or are paths of other files;
-    `zeroed` is the number of bytes of RAM wanted after the wedge, cleared (the shadow IDT).
+    native code. `open_files`, `closed_files` and `data_files` are named from `rom/`, or are paths of
+    other files (see `wedge/source.py`).
     """
 
     name: str
@@ -22,7 +22,7 @@ class Backend:
     translation: Mapping[str, RelocationType]
     open_files: tuple[str | Path, ...]
     closed_files: tuple[str | Path, ...] = ()
-    zeroed: int = 0
+    data_files: tuple[str | Path, ...] = ("wedge/data.s",)
 
     @property
     def lazy(self) -> bool:

@@ -27,20 +27,35 @@ WriteLDTEntry:
     movl %edx, 4(%eax)
     jmp leave_closed
 
-# The same, and the shadow gate follows when the table is the one that SetIDT named.
+# The same, and the shadow gate follows on each processor whose table by SetIDT it is: processors
+# may share one.
 WriteIDTEntry:
     pushl %ebx
-    movl 8(%esp), %ebx
+    pushl %esi
+    movl 12(%esp), %ebx
     cli
     movl %ecx, (%eax,%edx,8)
     movl %ebx, 4(%eax,%edx,8)
-    popl %ebx
-    cmpl cpu(idt_base), %eax
-    jne leave_closed
+    cmpl $255, %edx
+    ja write_gate_done
+    movl %eax, %esi
     movl %edx, %eax
-    cmpl $255, %eax
-    ja leave_closed
-    call shadow_gate
+    xorl %ebx, %ebx
+    subl cpu(to_first), %ebx                # EBX = a processor's block, as distance from this one
+write_gate_next:
+    cmpl %esi, cpu(idt_base, %ebx)
+    jne write_gate_not
+    leal shadow_gate(%ebx), %ecx
+    call *%ecx
+write_gate_not:
+    addl $wedge_end-virtual_cpu, %ebx
+    movl %ebx, %ecx
+    addl cpu(to_first), %ecx
+    cmpl cpu(blocks_size), %ecx
+    jb write_gate_next
+write_gate_done:
+    popl %esi
+    popl %ebx
     jmp leave_closed
 
 # In: EAX = IOPL at its place in EFLAGS; other bits do not count. The IF of this POPF is off.
