@@ -138,11 +138,12 @@ class Image:
     def _call(self, call: Call) -> dict[str, Any]:
         kind = self.backend.translation.get(call.name, RelocationType.NONE)
         provided = kind is not RelocationType.NONE
+        stub = self.backend.stub(call.name)
         return {
             "name": call.name,
             "number": call.number(self.generation),
             "type": kind.name,
-            "offset": self.wedge.assembly.labels[call.name] if provided else None,
+            "offset": self.wedge.assembly.labels[stub] if provided else None,
         }
 
 
@@ -188,12 +189,13 @@ def _call_table(backend: Backend, generation: str, labels: Mapping[str, int]) ->
         if kind is RelocationType.NONE:
             yield f".long 0  # {call.name}"
             continue
-        if call.name not in labels:
+        stub = backend.stub(call.name)
+        if stub not in labels:
             raise ImageError(
-                f"{backend.name} promises {call.name} and has no stub of that name; "
-                f"add the label {call.name}: to one of its source files"
+                f"{backend.name} promises {call.name} and has no stub for it; "
+                f"add the label {stub}: to one of its source files"
             )
-        yield f".long {kind << 16 | labels[call.name]:#x}  # {call.name}"
+        yield f".long {kind << 16 | labels[stub]:#x}  # {call.name}"
 
 
 def _assemble_head(
