@@ -19,6 +19,32 @@ check_mapping:
     movl WINDOW, %eax
     expect("mapping/set-pxe-long-shows-another-frame", 0xbbbb0002)
 
+# The same without InvalPage, of an entry that is not global and of one that is.
+    movl $FRAME_A+OPEN, %eax
+    xorl %edx, %edx
+    call store_window
+    movl $VMI_FLUSH_TLB, %eax
+    vmi(FlushTLB)
+    movl WINDOW, %eax
+    expect("mapping/flush-tlb-shows-the-frame", 0xaaaa0001)
+    movl %cr4, %eax
+    orl $CR4_PGE, %eax
+    vmi(SetCR4)
+    movl $FRAME_A+OPEN+GLOBAL, %eax
+    xorl %edx, %edx
+    call set_window
+    movl WINDOW, %ebx
+    movl $FRAME_B+OPEN, %eax
+    xorl %edx, %edx
+    call store_window
+    movl $VMI_FLUSH_TLB+VMI_FLUSH_GLOBAL, %eax
+    vmi(FlushTLB)
+    movl WINDOW, %eax
+    expect("mapping/flush-tlb-drops-a-global-entry", 0xbbbb0002)
+    movl %cr4, %eax
+    andl $~CR4_PGE, %eax
+    vmi(SetCR4)
+
 # Not present, and read: a page fault, whose instruction is skipped.
     movl $0, %eax
     xorl %edx, %edx
@@ -140,10 +166,13 @@ no_execute_done:
 
 # In: EDX:EAX = entry for the window. EAX, ECX and EDX change.
 set_window:
+    call store_window
+    movl $WINDOW, %eax
+    vmi(InvalPage)
+    ret
+store_window:
     pushl $WINDOW_FLAGS
     movl $WINDOW_ENTRY, %ecx
     vmi(SetPxELong)
     addl $4, %esp
-    movl $WINDOW, %eax
-    vmi(InvalPage)
     ret

@@ -16,6 +16,29 @@ check_mapping:
     movl WINDOW, %eax
     expect("mapping/set-pxe-shows-another-frame", 0xbbbb0002)
 
+# The same without InvalPage, of an entry that is not global and of one that is.
+    movl $FRAME_A+OPEN, %eax
+    call store_window
+    movl $VMI_FLUSH_TLB, %eax
+    vmi(FlushTLB)
+    movl WINDOW, %eax
+    expect("mapping/flush-tlb-shows-the-frame", 0xaaaa0001)
+    movl %cr4, %eax
+    orl $CR4_PGE, %eax
+    vmi(SetCR4)
+    movl $FRAME_A+OPEN+GLOBAL, %eax
+    call set_window
+    movl WINDOW, %ebx
+    movl $FRAME_B+OPEN, %eax
+    call store_window
+    movl $VMI_FLUSH_TLB+VMI_FLUSH_GLOBAL, %eax
+    vmi(FlushTLB)
+    movl WINDOW, %eax
+    expect("mapping/flush-tlb-drops-a-global-entry", 0xbbbb0002)
+    movl %cr4, %eax
+    andl $~CR4_PGE, %eax
+    vmi(SetCR4)
+
 # Not present, and read: a page fault, whose instruction is skipped.
     movl $0, %eax
     call set_window
@@ -105,9 +128,12 @@ check_mapping:
 
 # In: EAX = entry for the window. EAX, ECX and EDX change.
 set_window:
+    call store_window
+    movl $WINDOW, %eax
+    vmi(InvalPage)
+    ret
+store_window:
     movl $WINDOW_ENTRY, %edx
     movl $WINDOW_FLAGS, %ecx
     vmi(SetPxE)
-    movl $WINDOW, %eax
-    vmi(InvalPage)
     ret

@@ -8,6 +8,8 @@
 .set FRAME_A, 0x600000
 .set FRAME_B, 0x601000
 .set CR0_WP, 0x10000
+.set CR4_PGE, 0x80
+.set GLOBAL, 0x100                          # bit of an entry
 
 check_page_calls:
     movl $0, stored_entry
@@ -76,15 +78,15 @@ check_page_calls:
 
     movl %cr4, %ebx
     movl %ebx, %eax
-    orl $0x80, %eax                         # PGE
+    orl $CR4_PGE, %eax
     movl %eax, %cr4
     movl $VMI_FLUSH_TLB, %eax
     vmi(FlushTLB)
     movl $VMI_FLUSH_TLB+VMI_FLUSH_GLOBAL, %eax
     vmi(FlushTLB)
     movl %cr4, %eax
-    andl $0x80, %eax
-    expect("pages/flush-tlb-leaves-global-pages-on", 0x80)
+    andl $CR4_PGE, %eax
+    expect("pages/flush-tlb-leaves-global-pages-on", CR4_PGE)
     movl %ebx, %cr4
     ret
 

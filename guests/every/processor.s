@@ -26,6 +26,7 @@ check_processor:
     cpuid
     movl %ebx, %esi
     xorl %eax, %eax
+    xorl %ebx, %ebx
     vmi(CPUID)
     movl %ebx, %eax
     xorl %esi, %eax
@@ -43,6 +44,7 @@ check_processor:
     xorl %edx, %edx
     wrmsr
     movl $SYSENTER_ESP, %ecx
+    xorl %eax, %eax
     vmi(RDMSR)
     expect("processor/rdmsr-reads", 0x23456789)
 
@@ -71,6 +73,7 @@ check_processor:
     expect("processor/set-cr2-writes", 0x00badcaf)
     movl $0x00feed00, %eax
     movl %eax, %cr2
+    xorl %eax, %eax
     vmi(GetCR2)
     expect("processor/get-cr2-reads", 0x00feed00)
 
@@ -92,6 +95,7 @@ check_processor:
     movl %cr4, %eax
     xorl %ebx, %eax
     expect("processor/set-cr4-writes", CR4_DE)
+    xorl %eax, %eax
     vmi(GetCR4)
     xorl %ebx, %eax
     expect("processor/get-cr4-reads", CR4_DE)
@@ -100,6 +104,8 @@ check_processor:
     rdtsc
     movl %eax, %esi
     movl %edx, %edi
+    xorl %eax, %eax
+    xorl %edx, %edx
     vmi(RDTSC)
     subl %esi, %eax
     sbbl %edi, %edx
