@@ -151,15 +151,13 @@ class Image:
     def _call(self, call: Call) -> dict[str, Any]:
         kind = self.backend.translation.get(call.name, RelocationType.NONE)
         provided = kind is not RelocationType.NONE
-        labels = self.wedge.assembly.labels
+        stub, labels = self.backend.stub(call.name), self.wedge.assembly.labels
         return {
             "name": call.name,
             "number": call.number(self.generation),
             "type": kind.name,
-            "offset": labels[call.name] if provided else None,
-            "smp_offset": (
-                labels.get(MORE_PROCESSORS + call.name, labels[call.name]) if provided else None
-            ),
+            "offset": labels[stub] if provided else None,
+            "smp_offset": labels.get(MORE_PROCESSORS + stub, labels[stub]) if provided else None,
         }
 
 
@@ -218,13 +216,14 @@ def _call_table(backend: Backend, generation: str, labels: Mapping[str, int]) ->
             if kind is RelocationType.NONE:
                 yield f".long 0  # {call.name}"
                 continue
-            if call.name not in labels:
+            stub = backend.stub(call.name)
+            if stub not in labels:
                 raise ImageError(
-                    f"{backend.name} promises {call.name} and has no stub of that name; "
-                    f"add the label {call.name}: to one of its source files"
+                    f"{backend.name} promises {call.name} and has no stub for it; "
+                    f"add the label {stub}: to one of its source files"
                 )
-            stub = labels.get(prefix + call.name, labels[call.name])
-            yield f".long {kind << 16 | stub:#x}  # {prefix}{call.name}"
+            target = labels.get(prefix + stub, labels[stub])
+            yield f".long {kind << 16 | target:#x}  # {prefix}{call.name}"
 
 
 def _assemble_head(
