@@ -95,8 +95,8 @@ apic_physical:
 apic_physical_known:
     ret
 
-# In: EDI = physical address of a page. Out: ECX = a linear address that the guest maps there for
-# itself alone, present and writable; 0 when there is none. All other registers and flags change.
+# In: EDI = physical address of a page. Out: ECX = a linear address that the guest maps there,
+# present and writable; 0 when there is none. All other registers and flags change.
 # From the top down: that is where kernels map devices, so few entries are looked at.
 find_mapping:
     movl $-PAGE, %ebp
@@ -105,8 +105,8 @@ find_mapping_next:
     andl $0x7fffffff, %edx                  # without NX
     jnz find_mapping_below                  # beyond 4 GiB
     movl %eax, %edx
-    andl $7, %edx
-    cmpl $3, %edx                           # present, writable, supervisor
+    andl $3, %edx
+    cmpl $3, %edx                           # present and writable
     jne find_mapping_below
     movl %ecx, %edx
     notl %edx                               # EDX = bits of the page's address

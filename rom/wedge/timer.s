@@ -5,7 +5,10 @@
 .set ALARM_PERIODIC, 0x100
 .set ALARM_LVTT, 0x10000
 .set PIT_CHANNEL_0, 0x40
-.set PIT_LONGEST, 54                        # milliseconds that 16 bits can count
+.set PIT_ONE_SHOT, 0x38                     # channel 0, both bytes: mode 4
+.set PIT_PERIODIC, 0x34                     # mode 2
+.set PIT_STOPPED, 0x32                      # mode 1
+.set PIT_LONGEST, 54                        # milliseconds: what 16 bits can count, rounded up
 .set APIC_VERSION, 0x30
 .set APIC_LVTT, 0x320
 .set APIC_INITIAL, 0x380
@@ -18,7 +21,7 @@
 .balign 4
 irq0_expiry:    .long 0, 0                  # of the one-shot alarm that was last armed
 irq0_kind:      .long 0                     # 0: none, 1: one-shot, 2: periodic
-apic_khz:       .long 0                     # counts a millisecond, 0: not measured yet
+apic_rate:      .long 0                     # counts in 1024 milliseconds, 0: not measured yet
 
 # In: EAX = flags, ECX:EDX = expiry, 8(%esp):4(%esp) = period. The state of IRQ0's timer is of the
 # machine, that of LVTT of this processor.
@@ -96,12 +99,22 @@ cancel_none:
     xorl %eax, %eax
     ret
 
+# In: EAX = count of a one-shot, rounded down. Out: EAX = one that is not early, even though what was
+# measured is good to one part in 2^13 only; CF set when there is none. EDX changes.
+round_up:
+    movl %eax, %edx
+    shrl $13, %edx
+    addl %edx, %eax
+    jc round_up_done
+    addl $1, %eax
+round_up_done:
+    ret
+
 # --- IRQ0: channel 0 of the 8254 ---------------------------------------------------------------
 
 # In: EDX:EAX = cycles, EBX = flags. One-shot is mode 4: its output stays high but for one tick at
-# the end, so that a new count or another mode raises no line by itself. Periodic is mode 2. A
-# one-shot rounds up, for it may not come early; a period is the nearest one that there is.
-# EAX, ECX, EDX, ESI, EDI and flags change.
+# the end, so that a new count or another mode raises no line by itself. Periodic is mode 2, with
+# the nearest period that there is. EAX, ECX, EDX, ESI, EDI and flags change.
 arm_irq0:
     testl $ALARM_PERIODIC, %ebx
     jnz arm_irq0_periodic
@@ -130,11 +143,11 @@ arm_irq0_limited:                           # farther than the 8254 can count: i
     movl %edi, %edx
     movl $PIT_HZ, %ecx
     call scale                              # thousandths of a tick
-    addl $1000, %eax
     xorl %edx, %edx
     movl $1000, %ecx
     divl %ecx
-    movl $0x38, %ecx
+    call round_up
+    movl $PIT_ONE_SHOT, %ecx
     jmp load_pit
 
 arm_irq0_periodic:
@@ -156,7 +169,7 @@ arm_irq0_long:
 arm_irq0_longest:
     xorl %eax, %eax                         # stands for 65536
 arm_irq0_count:
-    movl $0x34, %ecx
+    movl $PIT_PERIODIC, %ecx
 
 # In: ECX = mode of channel 0, EAX = count. ECX changes.
 load_pit:
@@ -168,7 +181,9 @@ load_pit:
     outb %al, $PIT_CHANNEL_0
     ret
 
-# Out: EAX as CancelAlarm. Mode 1 waits for a trigger that never comes, and with its output high.
+# Out: EAX as CancelAlarm. A timer in mode 1 waits for a trigger that never comes, with its output
+# high. That much stops an 8254 at once. QEMU's goes on to the end of the last count and looks then
+# at what the new mode makes of it: so that is a count of mode 2, whose end mode 1 says nothing to.
 # EBX, ECX, EDX and flags change.
 cancel_irq0:
     movl %ss:irq0_kind, %ebx
@@ -176,7 +191,10 @@ cancel_irq0:
     jz cancel_irq0_no
     call irq0_expired
     jnc cancel_irq0_no
-    movb $0x32, %al
+    xorl %eax, %eax
+    movl $PIT_PERIODIC, %ecx
+    call load_pit
+    movb $PIT_STOPPED, %al
     outb %al, $PIT_COMMAND
     movl $0, %ss:irq0_kind
     call irq0_expired
@@ -185,7 +203,7 @@ cancel_irq0:
     ret
 cancel_irq0_late:                           # the time came in between: none may be lost for that
     movl $1, %eax
-    movl $0x38, %ecx
+    movl $PIT_ONE_SHOT, %ecx
     call load_pit
 cancel_irq0_no:
     xorl %eax, %eax
@@ -213,18 +231,19 @@ arm_lvtt:
     call measure_apic
     popl %edx
     popl %eax
-    movl %ss:apic_khz, %ecx
+    movl %ss:apic_rate, %ecx
     jecxz arm_lvtt_none
     call scale
-    testl %edx, %edx
+    shrdl $10, %edx, %eax
+    shrl $10, %edx
     jnz arm_lvtt_longest
     testl $ALARM_PERIODIC, %ebx
     jz arm_lvtt_up
     testl %eax, %eax                        # 0 would stop it
     jnz arm_lvtt_count
 arm_lvtt_up:
-    incl %eax
-    jnz arm_lvtt_count
+    call round_up
+    jnc arm_lvtt_count
 arm_lvtt_longest:
     movl $-1, %eax
 arm_lvtt_count:
@@ -273,7 +292,7 @@ disarm_lvtt_done:
 # Every processor's timer runs at one rate. The timer is stopped by it. All registers but EBX and
 # EBP change.
 measure_apic:
-    cmpl $0, %ss:apic_khz
+    cmpl $0, %ss:apic_rate
     jne measure_apic_done
     movl $APIC_VERSION, %eax
     call APICRead
@@ -309,10 +328,12 @@ measure_apic_spin:
     popl %eax
     subl %esi, %eax                         # counts
     mull %ss:cycles_khz
+    shldl $10, %eax, %edx
+    shll $10, %eax
     cmpl %edi, %edx
-    jae measure_apic_odd                    # so it would be faster than 4 THz
+    jae measure_apic_odd                    # so it would be faster than 4 GHz
     divl %edi
-    movl %eax, %ss:apic_khz
+    movl %eax, %ss:apic_rate
 measure_apic_odd:
     movl $APIC_INITIAL, %eax
     xorl %edx, %edx
