@@ -53,7 +53,10 @@ DESCRIPTORS: Mapping[str, RelocationType] = dict.fromkeys(
     RelocationType.CALL_REL,
 )
 
-SHARED_FILES = ("wedge/processor.s", "wedge/mmu.s", "wedge/ports.s")
+SHARED_FILES = (
+    *("wedge/processor.s", "wedge/mmu.s", "wedge/ports.s"),
+    *("wedge/apic.s", "wedge/clock.s", "wedge/timer.s", "wedge/wallclock.s"),
+)
 """Source of the calls below: the same in every ROM that has the machine to itself."""
 
 SHARED: Mapping[str, RelocationType] = dict.fromkeys(
@@ -65,6 +68,8 @@ SHARED: Mapping[str, RelocationType] = dict.fromkeys(
         *("INL", "INB", "INW", "INSL", "INSB", "INSW"),
         *("OUTL", "OUTB", "OUTW", "OUTSL", "OUTSB", "OUTSW"),
         *("SetIOPLMask", "IODelay", "SetLazyMode", "SetCallbacks"),
+        *("APICRead", "APICWrite", "GetCycleFrequency", "GetCycleCounter"),
+        *("SetAlarm", "CancelAlarm", "GetWallclockTime", "WallclockUpdated"),
     ),
     RelocationType.CALL_REL,
 )

@@ -155,7 +155,7 @@ init_enabled:
     strw cpu(tr)
     call shadow_table
     lidtl %ss:shadow_idtr
-    ret
+    jmp note_processor
 
 .balign 4
 shadow_idtr:
