@@ -29,6 +29,7 @@ set_mask_off:
     ret
 
 IRET:
+smp_IRET:                                   # for a processor that starts (start.s)
     iretl
 
 # In: EDX = EIP, ECX = ESP of user code. The STI shadow covers the SYSEXIT.

@@ -7,6 +7,8 @@ start_page:                                 # linear address of the pages that a
     .space 4
 linear_offset:                              # linear address of the guest's map less physical one
     .space 4
+start_held:                                 # 1 while one of them is being started
+    .space 4
 
 # The local APIC (apic.s).
 apic_page:      .long 0                     # linear address of the APIC's page, 0: not known yet
