@@ -98,7 +98,7 @@ class Image:
         gives each call's relocation type and the offset of its stub in the RAM block, `post` the
         offsets in the image of what the 16-bit init leaves there, `virtual_cpu` the fields of the
         virtual CPU from the block's start, `closed` the range of the block that runs with the
-        real IF off.
+        real IF off, `asked` the offset of a byte a call: 1 once GetRelocationInfo was asked for it.
         """
         labels = self.wedge.assembly.labels
         closed = [labels["closed_start"], labels["closed_end"]] if self.backend.lazy else []
@@ -127,6 +127,7 @@ class Image:
                 "relocations": len(self.wedge.relocations),
                 "closed": closed,
                 "shadow_idt": labels.get("shadow_idt"),
+                "asked": self.block_size - len(calls_of(self.generation)),
             },
             "virtual_cpu": {
                 name: {"offset": field.offset, "size": field.size}
@@ -159,7 +160,7 @@ def build_image(backend: Backend, generation: str = "3.0") -> Image:
         raise ImageError(f"there is no generation {generation!r} to build; choose from {known}")
     wedge = relocatable(wedge_source(backend.open_files, backend.closed_files))
     check_prefixes(wedge.assembly)
-    block_size = len(wedge.assembly.code) + backend.zeroed
+    block_size = len(wedge.assembly.code) + backend.zeroed + len(calls_of(generation))
     if block_size > BLOCK_LIMIT:
         raise ImageError(
             f"{backend.name}: the wedge needs {block_size} bytes of RAM and a BIOS grants "
@@ -209,6 +210,7 @@ def _assemble_head(
         "CALL_COUNT": len(table),
         "TEMPLATE_SIZE": len(wedge.assembly.code),
         "BLOCK_SIZE": block_size,
+        "ASKED": block_size - len(table),
         "BLOCK_PARAGRAPHS": -(-block_size // 16),
         "BACKEND_INIT": wedge.assembly.labels["backend_init"],
     }

@@ -22,6 +22,7 @@ GetInterruptMask:
 SetInterruptMask:
     testb $2, %ah
     jz set_mask_off
+set_mask_on:
     sti
     ret
 set_mask_off:
@@ -79,10 +80,15 @@ GetTR:
 # In: EAX = table, EDX = index, ECX = low dword, 4(%esp) = high dword.
 # No interrupt comes between the two stores. Segment registers keep their hidden parts until the
 # guest loads them again, as after the same two stores on the bare machine.
-WriteGDTEntry:
 WriteLDTEntry:
+    leal (%eax,%edx,8), %eax
+    jmp write_entry
 WriteIDTEntry:
     leal (%eax,%edx,8), %eax
+    jmp write_entry
+WriteGDTEntry:
+    leal (%eax,%edx,8), %eax
+write_entry:
     movl 4(%esp), %edx
     pushfl
     cli
@@ -101,13 +107,16 @@ SetIOPLMask:
     ret
 
 # For the calls that both backends share: mask, out: EAX = the mask that was; and back, in: EAX.
+# They do not go through a stub, so that what enters one is a call of the guest's.
 mask_guest:
     pushfl
     cli
     popl %eax
     ret
 unmask_guest:
-    jmp SetInterruptMask
+    testb $2, %ah
+    jz set_mask_off
+    jmp set_mask_on
 
 # Called by VMI_Init, real IF off. The machine itself holds all state.
 backend_init:

@@ -18,9 +18,12 @@ set_idt:
 
 # In: EAX = table, EDX = index, ECX = low dword, 4(%esp) = high dword. Both words are stored with
 # no interrupt between them; segment registers keep their hidden parts until they are loaded again.
-WriteGDTEntry:
 WriteLDTEntry:
     leal (%eax,%edx,8), %eax
+    jmp write_entry
+WriteGDTEntry:
+    leal (%eax,%edx,8), %eax
+write_entry:
     movl 4(%esp), %edx
     cli
     movl %ecx, (%eax)

@@ -103,7 +103,8 @@ def test_the_manifest_says_what_is_in_the_block(images: Mapping[str, Image], nam
     image, block = images[name], images[name].manifest["block"]
     labels, code = image.wedge.assembly.labels, image.wedge.assembly.code
     assert block["wedge"] == len(code)
-    assert block["size"] == len(code) + BACKENDS[name].zeroed
+    assert block["size"] == block["asked"] + len(image.manifest["calls"])
+    assert block["asked"] == len(code) + BACKENDS[name].zeroed
     assert block["pages"] == (block["size"] + 4095) // 4096
     assert block["relocations"] == len(image.wedge.relocations)
     if name == "bare":
