@@ -137,7 +137,6 @@ def boot(
         request = _request(backend, generation, guest, config, timeout, until)
         with cli.progress(f"booting {request.guest.name}") as progress:
             report = boot_machine(request, progress, progress.show)
-            progress.end()
         console = Console()
         show_header(console, report.rom, report.machine, report.guest)
         if count or not report.guest["ours"]:

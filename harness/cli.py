@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -126,7 +126,7 @@ class Progress:
         """Print what a guest writes to its serial console, as it comes, made safe to print."""
         self._print(self._live.feed(data))
 
-    def end(self) -> None:
+    def close(self) -> None:
         """End the guest's last line, and set it apart from what follows."""
         self._print(self._live.feed(b"", final=True))
         if self._shown:
@@ -148,7 +148,8 @@ def progress(title: str) -> Iterator[Progress]:
     """A line on the terminal that says what goes on; none where there is no terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield Progress(title, None)
+        with closing(Progress(title, None)) as shown:
+            yield shown
         return
-    with console.status(escape(title)) as status:
-        yield Progress(title, status)
+    with console.status(escape(title)) as status, closing(Progress(title, status)) as shown:
+        yield shown

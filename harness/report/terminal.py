@@ -58,7 +58,7 @@ def show_bound(console: Console, calls: Sequence[Mapping[str, Any]], note: str) 
     width = max(len(call["name"]) for call in rows)
     for call in rows:
         line = f"  {call['number']:3}  {call['name']:{width}}  {call['type']:8}"
-        if call["calls"] is not None:
+        if call["calls"] is not None and call["type"] != "NONE":
             line += f"  {call['calls']:11,}"
         style = "dim" if call["type"] == "NONE" else ""
         console.print(line.rstrip(), style=style, markup=False, highlight=False, soft_wrap=True)

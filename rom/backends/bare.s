@@ -27,7 +27,6 @@ GetInterruptMask:
 SetInterruptMask:
     testb $2, %ah
     jz set_mask_off
-set_mask_on:
     movl $IF, cpu(virtual_if)
     cmpl $0, cpu(pending)
     jne enable_pending
@@ -111,7 +110,10 @@ mask_guest:
 unmask_guest:
     testb $2, %ah
     jz set_mask_off
-    jmp set_mask_on
+    movl $IF, cpu(virtual_if)
+    cmpl $0, cpu(pending)
+    jne enable_pending
+    ret
 
 # How closed code returns to its caller: with the real IF that guest code has.
 leave_closed:

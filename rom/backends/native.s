@@ -22,7 +22,6 @@ GetInterruptMask:
 SetInterruptMask:
     testb $2, %ah
     jz set_mask_off
-set_mask_on:
     sti
     ret
 set_mask_off:
@@ -116,7 +115,8 @@ mask_guest:
 unmask_guest:
     testb $2, %ah
     jz set_mask_off
-    jmp set_mask_on
+    sti
+    ret
 
 # Called by VMI_Init, real IF off. The machine itself holds all state.
 backend_init:
