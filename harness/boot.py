@@ -55,7 +55,6 @@ class BootReport:
     log: Log
     rom: dict[str, Any]
     machine: dict[str, Any]
-    console: str = ""
     trouble: str = ""
     guest: dict[str, Any] = field(default_factory=dict)
     bound: list[BoundCall] = field(default_factory=list)
@@ -105,7 +104,6 @@ def boot(
         else:
             watch = Watch(machine.console_from, request.until, show)
             _boot_foreign(machine, rom, request, report, progress, watch)
-        report.console = machine.console()
         return report
 
 

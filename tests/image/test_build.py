@@ -99,6 +99,12 @@ def test_the_manifest_says_what_the_rom_is(images: Mapping[str, Image], name: st
 
 
 @pytest.mark.parametrize("name", BACKENDS)
+def test_each_call_has_a_stub_of_its_own(images: Mapping[str, Image], name: str) -> None:
+    rows = [row for row in images[name].manifest["calls"] if row["type"] != "NONE"]
+    assert len({row["offset"] for row in rows}) == len(rows)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
 def test_the_manifest_says_what_is_in_the_block(images: Mapping[str, Image], name: str) -> None:
     image, block = images[name], images[name].manifest["block"]
     labels, code = image.wedge.assembly.labels, image.wedge.assembly.code
