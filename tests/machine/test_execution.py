@@ -45,13 +45,6 @@ def test_what_was_left_before_its_first_instruction_does_not_count(
     assert log.counts() == {0x1000: 1}
 
 
-def test_a_line_may_come_in_pieces(log: ExecutionLog, writer: int) -> None:
-    line = ENTERED % (0, 0x1000)
-    for piece in (line + line[:20], line[20:30], line[30:] + line):
-        os.write(writer, piece)
-    assert log.counts() == {0x1000: 3}
-
-
 def test_other_lines_go_to_the_log_file(log: ExecutionLog, writer: int, tmp_path: Path) -> None:
     os.write(writer, b"CPU Reset (CPU 0)\n" + ENTERED % (0, 0x1000) + b"Triple fault\n")
     log.sync()
