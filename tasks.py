@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from invoke.context import Context
@@ -15,8 +16,7 @@ from harness.boot import BootRequest
 from harness.boot import boot as boot_machine
 from harness.debug import debug_session
 from harness.machine.config import MachineConfig
-from harness.machine.console import readable
-from harness.report.terminal import show_header, show_log, show_trouble, shown
+from harness.report.terminal import show_bound, show_header, show_log, show_trouble, shown
 from rom.backends import BACKENDS
 from rom.backends import backend as backend_named
 from rom.build import write_image
@@ -109,7 +109,8 @@ def build(
     help=_BOOT_HELP
     | {
         "until": "end a foreign guest well when this text is on its serial console",
-        "json": "write the verdict, checks and events to this file",
+        "count": "count how often the guest enters each call (takes tcg, and some time)",
+        "json": "write the verdict, checks, events and bound calls to this file",
     }
 )
 def boot(
@@ -126,20 +127,20 @@ def boot(
     accel: str = "tcg",
     timeout: float = 60.0,
     until: str = "",
+    count: bool = False,
     json: str = "",
 ) -> None:
     """Build a ROM, boot it with a guest, run the guest's checks, and show what happened."""
     with cli.verb(json):
         config = _config(guest, initrd, append, machine, memory, smp, qemu, accel)
+        config = replace(config, execution=count)
         request = _request(backend, generation, guest, config, timeout, until)
         with cli.progress(f"booting {request.guest.name}") as progress:
-            report = boot_machine(request, progress)
+            report = boot_machine(request, progress, progress.show)
         console = Console()
         show_header(console, report.rom, report.machine, report.guest)
-        if not report.guest["ours"]:
-            console.print("\nthe end of the serial console:", highlight=False)
-            for line in readable(report.console)[-12:]:
-                console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+        if count or not report.guest["ours"]:
+            show_bound(console, [asdict(call) for call in report.bound], report.bound_note)
         show_log(console, report.log)
         show_trouble(console, report.trouble)
         if json:

@@ -92,14 +92,6 @@ GetTR:
     movzwl cpu(tr), %eax
     ret
 
-# For the calls that both backends share: mask, out: EAX = the mask that was; and back, in: EAX.
-# They may be on any processor.
-mask_guest:
-    call smp_GetInterruptMask
-    jmp smp_DisableInterrupts
-unmask_guest:
-    jmp smp_SetInterruptMask
-
 # How closed code returns to its caller: with the real IF that guest code has.
 leave_closed:
     testl $IF, cpu(real_if)

@@ -121,12 +121,12 @@ start_send:
     movl %ebp, %edx
     shll $24, %edx
     movl $APIC_ICR_TARGET, %eax
-    call APICWrite
+    call write_apic
     movl %ebx, %edx
     shrl $12, %edx
     orl $STARTUP, %edx
     movl $APIC_ICR, %eax
-    call APICWrite
+    call write_apic
 
 # The processor clears start_go when it needs these pages no more.
     movl $START_MOST, %ecx
@@ -252,4 +252,4 @@ start_segments:
     movl $0, %ss:start_go-start_code(%ebx)
     popl %ebx
     popl %eax
-    jmp smp_IRET
+    jmp start_guest

@@ -19,6 +19,8 @@ WRONG = {
     "no processor": ("boot --smp 0", "smp >= 1"),
     "a time that is none": ("boot --timeout nan", "timeout > 0"),
     "an unknown accelerator": ("boot --accel xtc", "tcg or kvm"),
+    "calls to be counted under kvm": ("boot --count --accel kvm", "tcg counts calls"),
+    "a text for a guest of the kit": ("boot --until x", "is for foreign guests"),
     "an unknown backend to boot": ("boot --backend zen", "choose from native, bare"),
     "an unknown generation": ("build --generation 9.9", "choose from 3.0"),
     "an unknown stop": ("debug --at noon", "choose from init, post, ready"),
