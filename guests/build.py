@@ -35,6 +35,7 @@ _EVERY = (
     *(*_BASE, "every/calls.s", "every/processor.s", "every/segments.s"),
     *("every/pages.s", "every/ports.s", "every/user.s", "every/native.s"),
 )
+_ALARM = (*_BASE, "alarm/calls.s", "alarm/alarms.s", "alarm/handlers.s")
 
 GUESTS: Mapping[str, tuple[str, ...]] = {
     "checks": (*_CHECKS, "checks/flat.s"),
@@ -42,6 +43,8 @@ GUESTS: Mapping[str, tuple[str, ...]] = {
     "every": (*_EVERY, "checks/flat.s", "every/flat.s"),
     "every-paged": (*_EVERY, "checks/paging.s", "every/paged.s"),
     "every-pae": (*_EVERY, "every/pae.s", "every/long.s"),
+    "alarm": (*_ALARM, "checks/flat.s", "alarm/flat.s"),
+    "alarm-paged": (*_ALARM, "checks/paging.s", "alarm/paged.s"),
 }
 """The guests by name, each as its source files, named from this folder."""
 

@@ -35,15 +35,6 @@ set_mask_off:
     movl $0, cpu(virtual_if)
     ret
 
-# In: EDX = EIP, ECX = ESP of user code; all other registers go there as they are. The real IF is
-# off after SYSENTER, so it is set here. The STI shadow covers the SYSEXIT.
-SYSEXIT:
-    movl $IF, cpu(virtual_if)
-    cmpl $0, cpu(pending)
-    jne sysexit_pending
-    sti
-    sysexit
-
 # The end of Halt. The STI shadow keeps an interrupt from being taken before the HLT, and an NMI
 # that comes here moves on to halt_woken, since its own IRET would end the shadow.
 halt_sleep:
@@ -102,17 +93,18 @@ GetTR:
     ret
 
 # For the calls that both backends share: mask, out: EAX = the mask that was; and back, in: EAX.
+# They may be on any processor.
 mask_guest:
-    movl cpu(virtual_if), %eax
-    movl $0, cpu(virtual_if)
-    ret
+    call smp_GetInterruptMask
+    jmp smp_DisableInterrupts
 unmask_guest:
-    jmp SetInterruptMask
+    jmp smp_SetInterruptMask
 
 # How closed code returns to its caller: with the real IF that guest code has.
 leave_closed:
     testl $IF, cpu(real_if)
     jz leave_closed_off
+leave_open:
     sti
     ret
 leave_closed_off:

@@ -116,4 +116,4 @@ unmask_guest:
 
 # Called by VMI_Init, real IF off. The machine itself holds all state.
 backend_init:
-    ret
+    jmp note_processor

@@ -41,7 +41,8 @@ WriteLDTEntry:
     movl %ecx, 4(%eax,%edx,8)
     jmp leave_closed
 
-# The same to 255, and the shadow gate follows when the table is the one that SetIDT named.
+# The same to 255, and the shadow gate follows on each processor whose table by SetIDT it is:
+# processors may share one.
 WriteIDTEntry:
     cmpl $255, %edx
     ja write_nothing
@@ -49,10 +50,25 @@ WriteIDTEntry:
     movl %ecx, (%eax,%edx,8)
     movl 4(%esp), %ecx
     movl %ecx, 4(%eax,%edx,8)
-    cmpl cpu(idt_base), %eax
-    jne leave_closed
+    pushl %ebx
+    pushl %esi
+    movl %eax, %esi
     movl %edx, %eax
-    call shadow_gate
+    xorl %ebx, %ebx
+    subl cpu(to_first), %ebx                # EBX = a processor's block, as distance from this one
+write_gate_next:
+    cmpl %esi, cpu(idt_base, %ebx)
+    jne write_gate_not
+    leal shadow_gate(%ebx), %ecx
+    call *%ecx
+write_gate_not:
+    addl $wedge_end-virtual_cpu, %ebx
+    movl %ebx, %ecx
+    addl cpu(to_first), %ecx
+    cmpl cpu(blocks_size), %ecx
+    jb write_gate_next
+    popl %esi
+    popl %ebx
     jmp leave_closed
 write_nothing:
     ret
@@ -139,7 +155,7 @@ init_enabled:
     strw cpu(tr)
     call shadow_table
     lidtl %ss:shadow_idtr
-    ret
+    jmp note_processor
 
 .balign 4
 shadow_idtr:

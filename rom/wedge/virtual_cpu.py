@@ -27,6 +27,9 @@ ARRIVALS = 0xFF
 HELD = 0x100
 """Bit of `pending`: the real IF may be off with nothing recorded: enabling must turn it on."""
 
+LEFT = 0x200
+"""Bit of `pending`: the guest left for user mode, from where SYSENTER comes with the real IF off."""
+
 WAS_OPEN = 1 << 31
 """Bit of an EFLAGS image, a reserved one: closed code was interrupted while `real_if` was on."""
 
@@ -35,7 +38,7 @@ _LAYOUT.load(
     f"""
     struct virtual_cpu {{
         uint32 virtual_if;       // 0x200 enabled, 0 masked: what GetInterruptMask answers
-        uint32 pending;          // ARRIVALS and HELD; 0: enabling is a store
+        uint32 pending;          // ARRIVALS, HELD, LEFT; 0: enabling is a store
         uint32 real_if;          // 0x200 or 0: the real IF that guest code runs with just now
         uint16 gdt_limit;        // the guest's GDTR, six bytes as SetGDT was given them
         uint32 gdt_base;
@@ -46,13 +49,16 @@ _LAYOUT.load(
         uint16 code;             // the guest's code selector, for gates that it does not give
         uint32 linked_at;        // linear address that the wedge is relocated to
         uint32 initialised;      // 1 once VMI_Init has succeeded
+        uint32 owner;            // 1 + APIC ID of the processor whose virtual CPU this is; 0: none
+        uint32 to_first;         // bytes from the first processor's block to this one
+        uint32 blocks_size;      // bytes of all processors' blocks, which stand in one piece
         uint8 arrival_vector[{MOST_ARRIVALS}];  // accepted vectors, the latest last
         uint8 arrival_line[{MOST_ARRIVALS}];    // RECORDED, or the 8259 line in service
     }};
     """
 )
 
-SIZE = 96
+SIZE = 128
 """Bytes kept for the virtual CPU at the start of the RAM block."""
 
 
@@ -102,6 +108,7 @@ def constants() -> list[str]:
         f".set RECORDED, {RECORDED:#x}",
         f".set ARRIVALS, {ARRIVALS:#x}",
         f".set HELD, {HELD:#x}",
+        f".set LEFT, {LEFT:#x}",
         f".set WAS_OPEN, {WAS_OPEN:#x}",
         ".set IF, 0x200",
         ".set IOPL, 0x3000",
