@@ -83,10 +83,15 @@ GetTR:
 WriteIDTEntry:
     cmpl $255, %edx
     ja write_nothing
-WriteGDTEntry:
+    jmp write_entry
 WriteLDTEntry:
     cmpl $8191, %edx
     ja write_nothing
+    jmp write_entry
+WriteGDTEntry:
+    cmpl $8191, %edx
+    ja write_nothing
+write_entry:
     pushfl
     cli
     movl %ecx, (%eax,%edx,8)

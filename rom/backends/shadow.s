@@ -31,10 +31,14 @@ set_idt_mapped:
 # In: EAX = table, EDX = index, ECX = low dword, 4(%esp) = high dword. Past 8191 there is no table:
 # nothing is stored. Both words are stored with no interrupt between them; segment registers keep
 # their hidden parts until they are loaded again.
-WriteGDTEntry:
 WriteLDTEntry:
     cmpl $8191, %edx
     ja write_nothing
+    jmp write_entry
+WriteGDTEntry:
+    cmpl $8191, %edx
+    ja write_nothing
+write_entry:
     cli
     movl %ecx, (%eax,%edx,8)
     movl 4(%esp), %ecx
