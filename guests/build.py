@@ -104,7 +104,7 @@ class _Sites:
 
 def guest_source(name: str, generation: str = "3.0") -> tuple[Line, ...]:
     """All lines of a guest. Raises GuestError for a name that is not known, SourceError."""
-    files = GUESTS | WORKLOADS
+    files = {**GUESTS, **WORKLOADS}
     if name not in files:
         raise GuestError(f"there is no guest {name!r}; choose from {', '.join(files)}")
     sites = _Sites(COUNTED if name in WORKLOADS else NATIVE)

@@ -46,7 +46,8 @@ def _padded(text: str, size: int) -> str:
     return f".byte {', '.join(['0x3e'] * (SITE_SIZE - size))}; {text}"
 
 
-COUNTED: Mapping[str, str] = NATIVE | {
+COUNTED: Mapping[str, str] = {
+    **NATIVE,
     "EnableInterrupts": _padded("sti", 1),
     "DisableInterrupts": _padded("cli", 1),
     "GetInterruptMask": _padded("pushfl; popl %eax", 2),

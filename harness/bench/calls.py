@@ -1,8 +1,8 @@
 """Count the instructions of the frequent calls, one step at a time.
 
 A step of the processor is one instruction, so counting steps is exact and needs no clock. The guest
-is the kit's own test guest; each count starts from it at `ready`, with nothing pending. A count goes
-from the stub's first instruction to the one that leaves the ROM, and includes both.
+is the kit's own test guest; each count starts from it at `ready`, with nothing pending. A count
+goes from the stub's first instruction to the one that leaves the ROM, and includes both.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +22,7 @@ MOST_STEPS = 1000
 KERNEL_CS, USER_CS, USER_DS = 0x08, 0x1B, 0x23
 EFLAGS = 0x2 | IF
 SCAN_CODE = 0x1C
-WRMSR_SYSENTER_CS = {"ecx": 0x174, "eax": KERNEL_CS, "edx": 0}
+SYSENTER_CS = 0x174
 ENTRY = "log"
 INT_80, UD2 = bytes.fromhex("cd80"), bytes.fromhex("0f0b")
 
@@ -121,7 +121,7 @@ def _count_call(booted: Booted, case: Case) -> int:
         return booted.label(value) if isinstance(value, str) else value
 
     if case.call == "SYSEXIT":
-        booted.call("WRMSR", **WRMSR_SYSENTER_CS)
+        booted.call("WRMSR", ecx=SYSENTER_CS, eax=KERNEL_CS, edx=0)
     registers = {name: address(value) for name, value in case.registers.items()}
     stack = tuple(address(value) for value in case.stack)
     [kind] = [row["type"] for row in booted.rom.rom.manifest["calls"] if row["name"] == case.call]

@@ -21,7 +21,7 @@ TIMEOUT = 30.0
 
 @dataclass
 class BenchReport:
-    """What was counted. `trouble` says, by backend, why some of it could not be: the ROM's fault."""
+    """What was counted. `trouble` says, by backend, what its ROM did that ended the counting."""
 
     figures: list[Figure] = field(default_factory=list)
     trouble: dict[str, str] = field(default_factory=dict)

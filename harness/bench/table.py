@@ -17,7 +17,7 @@ _COLOUR = {PASS: "green", FAIL: "bold red"}
 def show_bench(console: Console, report: BenchReport) -> None:
     """The table, what is over its budget, what went wrong, and the verdict."""
     backends = list(dict.fromkeys(figure.backend for figure in report.figures))
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
     table.add_column("figure", no_wrap=True)
     for title in ("without", *backends, "budget"):
         table.add_column(title, justify="right", no_wrap=True)
