@@ -20,6 +20,7 @@ WRONG = {
     "a time that is none": ("boot --timeout nan", "timeout > 0"),
     "an unknown accelerator": ("boot --accel xtc", "tcg or kvm"),
     "an unknown backend to boot": ("boot --backend zen", "choose from native, bare"),
+    "an unknown backend to count": ("bench --backend zen", "choose from native, bare"),
     "an unknown generation": ("build --generation 9.9", "choose from 3.0"),
     "an unknown stop": ("debug --at noon", "choose from init, post, ready"),
     "a GDB script that is missing": ("debug --commands no.gdb", "no.gdb is not a file"),
