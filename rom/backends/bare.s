@@ -35,15 +35,6 @@ set_mask_off:
     movl $0, cpu(virtual_if)
     ret
 
-# In: EDX = EIP, ECX = ESP of user code; all other registers go there as they are. The real IF is
-# off after SYSENTER, so it is set here. The STI shadow covers the SYSEXIT.
-SYSEXIT:
-    movl $IF, cpu(virtual_if)
-    cmpl $0, cpu(pending)
-    jne sysexit_pending
-    sti
-    sysexit
-
 # The end of Halt. The STI shadow keeps an interrupt from being taken before the HLT, and an NMI
 # that comes here moves on to halt_woken, since its own IRET would end the shadow.
 halt_sleep:

@@ -137,10 +137,18 @@ is_for_software:
 not_for_software:
     ret
 
-# Enabled, yet something is pending: a recorded vector waits for the EOI of a higher one whose
-# handler enabled early. What arrives now is higher still; note its line, for the same reason.
+# Enabled, yet something is pending. From user mode it may be LEFT alone, and that is over. Else a
+# recorded vector waits for the EOI of a higher one whose handler enabled early: what arrives now is
+# higher still; note its line, for the same reason.
 external_over_pending:
     orl $IF, 12(%esp)
+    testb $3, 8(%esp)
+    jz external_note
+    andl $~LEFT, cpu(pending)
+    jnz external_note
+    pushl cpu(real_if)
+    jmp enter
+external_note:
     pushl %eax
     pushl %ecx
     pushl %edx
@@ -192,11 +200,23 @@ exception_with_error:
 # handler gets the real IF of guest code, unless closed code was interrupted.
 exception_frame:
     testb $3, %ss:4(%ecx)
-    jnz exception_open                      # from user mode
+    jnz exception_user
     movl %ss:(%ecx), %eax
     subl $closed_start, %eax
     cmpl $closed_end-closed_start, %eax
     jb exception_closed
+    testl $LEFT, cpu(pending)
+    jz exception_open
+    testl $IF, %ss:8(%ecx)
+    jnz exception_open
+
+# SYSENTER came from user mode and has cleared the real IF; it told nobody. The guest counts as
+# masked from here on, and enabling has to turn the real IF on.
+    movl $0, cpu(virtual_if)
+    movl $0, cpu(real_if)
+    orl $HELD, cpu(pending)
+exception_user:
+    andl $~LEFT, cpu(pending)
 exception_open:
     movl cpu(real_if), %eax
     movl %eax, 8(%esp)
@@ -213,8 +233,12 @@ exception_image:
     jmp enter
 
 # No real IF for what this handler calls or faults in, until it returns here (iret_closed) or, if it
-# never does, until it enables.
+# never does, until it enables. The STI shadow of SYSEXIT is lost by now: it starts again.
 exception_closed:
+    cmpl $sysexit_last-closed_start, %eax
+    jne exception_not_leaving
+    movl $SYSEXIT, %ss:(%ecx)
+exception_not_leaving:
     testl $IF, cpu(real_if)
     jz exception_image
     movl $0, cpu(real_if)

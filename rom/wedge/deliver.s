@@ -18,12 +18,11 @@ IRET:
     cli
     pushl %eax                              # EAX 0, EIP 4, CS 8, EFLAGS 12
     testb $3, 8(%esp)
-    jnz iret_open
+    jnz iret_user
     movl 4(%esp), %eax
     subl $closed_start, %eax
     cmpl $closed_end-closed_start, %eax
     jb iret_closed
-iret_open:
     movl 12(%esp), %eax
     andl $IF, %eax
     movl %eax, cpu(virtual_if)
@@ -34,6 +33,17 @@ iret_open:
     movl $0, cpu(pending)
     popl %eax
     iretl                                   # the image's IF is on, as the real one is to be
+iret_user:
+    movl 12(%esp), %eax
+    andl $IF, %eax
+    movl %eax, cpu(virtual_if)
+    jz iret_masked                          # (the interface does not say what that would mean)
+    testl $ARRIVALS, cpu(pending)
+    jnz iret_pending
+    movl $IF, cpu(real_if)
+    movl $LEFT, cpu(pending)
+    popl %eax
+    iretl
 iret_masked:
     movl cpu(real_if), %eax
     orl %eax, 12(%esp)
@@ -81,10 +91,22 @@ halt_pending:                               # settle turns this into halt_woken 
     pushl $halt_sleep
     jmp settle
 
-# In: EDX = EIP, ECX = ESP of user code. Build the frame that an interrupt right after the SYSEXIT
-# would leave: at ESP0 of the TSS. Selectors come from SYSENTER_CS (Intel SDM 2B, SYSEXIT).
-sysexit_pending:
+# In: EDX = EIP, ECX = ESP of user code; all other registers go there as they are. SYSENTER has
+# cleared the real IF, so it is set here. The STI shadow covers the SYSEXIT: nothing comes between.
+SYSEXIT:
     cli
+    movl $IF, cpu(virtual_if)
+    testl $ARRIVALS, cpu(pending)
+    jnz sysexit_pending
+    movl $IF, cpu(real_if)
+    movl $LEFT, cpu(pending)
+    sti
+sysexit_last:
+    sysexit
+
+# Build the frame that an interrupt right after the SYSEXIT would leave: at ESP0 of the TSS.
+# Selectors come from SYSENTER_CS (Intel SDM 2B, SYSEXIT).
+sysexit_pending:
     subl $20, %esp                          # keep clear of the frame, should it be right here
     pushl %eax
     pushl %edx
@@ -190,11 +212,14 @@ settle_resume:
     movl $IF, cpu(virtual_if)
     movl $IF, cpu(real_if)
     testb $3, 28(%esp)
-    jnz settle_not_sleeping
+    jz settle_kernel
+    orl $LEFT, cpu(pending)
+    jmp settle_go
+settle_kernel:
     cmpl $halt_sleep, 24(%esp)
-    jne settle_not_sleeping
+    jne settle_go
     andl $~IF, 32(%esp)                     # only Halt's own STI may open it, or a wakeup is lost
-settle_not_sleeping:
+settle_go:
     popl %ebx
     popl %edx
     popl %ecx

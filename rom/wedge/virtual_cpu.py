@@ -27,6 +27,9 @@ ARRIVALS = 0xFF
 HELD = 0x100
 """Bit of `pending`: the real IF may be off with nothing recorded: enabling must turn it on."""
 
+LEFT = 0x200
+"""Bit of `pending`: the guest left for user mode, from where SYSENTER comes with the real IF off."""
+
 WAS_OPEN = 1 << 31
 """Bit of an EFLAGS image, a reserved one: closed code was interrupted while `real_if` was on."""
 
@@ -35,7 +38,7 @@ _LAYOUT.load(
     f"""
     struct virtual_cpu {{
         uint32 virtual_if;       // 0x200 enabled, 0 masked: what GetInterruptMask answers
-        uint32 pending;          // ARRIVALS and HELD; 0: enabling is a store
+        uint32 pending;          // ARRIVALS, HELD, LEFT; 0: enabling is a store
         uint32 real_if;          // 0x200 or 0: the real IF that guest code runs with just now
         uint16 gdt_limit;        // the guest's GDTR, six bytes as SetGDT was given them
         uint32 gdt_base;
@@ -102,6 +105,7 @@ def constants() -> list[str]:
         f".set RECORDED, {RECORDED:#x}",
         f".set ARRIVALS, {ARRIVALS:#x}",
         f".set HELD, {HELD:#x}",
+        f".set LEFT, {LEFT:#x}",
         f".set WAS_OPEN, {WAS_OPEN:#x}",
         ".set IF, 0x200",
         ".set IOPL, 0x3000",
