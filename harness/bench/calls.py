@@ -188,14 +188,18 @@ def _delivered_by_enable(booted: Booted) -> int | None:
     return _steps_to(booted, booted.label("entry_21"))
 
 
-def _from_user(instruction: bytes, entry: str) -> Callable[[Booted], int]:
+def _from_user(instruction: bytes, vector: int) -> Callable[[Booted], int]:
     def count(booted: Booted) -> int:
         user = booted.label("user_code")
+        entry = booted.label(f"entry_{vector:02x}")
+        # A trap gate of DPL 3: what kernels give their system call.
+        low, high = KERNEL_CS << 16 | entry & 0xFFFF, entry & 0xFFFF0000 | 0xEF00
+        booted.call("WriteIDTEntry", (high,), eax=booted.label("idt"), edx=vector, ecx=low)
         booted.control.write(user, instruction)
         stack = (user, USER_CS, EFLAGS, booted.label("user_stack_top"), USER_DS)
         booted.prepare_at(booted.rom.stub("IRET"), stack)
         booted.finish(user)
-        return _steps_from(booted, booted.control.step(), booted.label(entry))
+        return _steps_from(booted, booted.control.step(), entry)
 
     return count
 
@@ -204,8 +208,8 @@ ARRIVALS: Mapping[str, Callable[[Booted], int | None]] = {
     "interrupt-delivered": _delivered,
     "interrupt-recorded": _recorded,
     "enable-delivers": _delivered_by_enable,
-    "int-80-from-user": _from_user(INT_80, "entry_80"),
-    "exception-from-user": _from_user(UD2, "entry_06"),
+    "int-80-from-user": _from_user(INT_80, 0x80),
+    "exception-from-user": _from_user(UD2, 0x06),
 }
 """What the ROM executes on its own between an event and the guest; without a ROM that is nothing.
 None where a backend has no such way."""
