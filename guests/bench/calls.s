@@ -1,7 +1,7 @@
 # The system calls: a user program reads 64 bytes from a device in memory and adds them up, READS
 # times, by int $0x80 or by SYSENTER. In Linux 2.6 a system call that does nothing takes 100
 # instructions or less, a read of a few bytes 200 to 400: the file's table and its position, the
-# permission hooks, the driver, the copy to the user, the accounts. This one takes about 300 in the
+# permission hooks, the driver, the copy to the user, the accounts. This one takes about 275 in the
 # kernel and 110 in the program. As there, nothing on this path switches the interrupt flag but the
 # entry and the exit.
 

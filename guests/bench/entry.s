@@ -3,8 +3,9 @@
 # EFLAGS 52, and from user mode ESP 56, SS 60.
 .set FRAME, 64
 
-# The gates as Linux has them: an interrupt gate for the timer and for page faults, since CR2 must be
-# read first, and a trap gate that user code may use for system calls. SYSENTER natively, as there.
+# The gates as Linux has them: an interrupt gate for the timer and for page faults, since CR2 must
+# be read first, and a trap gate that user code may use for system calls. SYSENTER natively, as
+# there.
 set_up_entries:
     movl $0x20, %edx
     movl $timer_interrupt, %eax
@@ -45,8 +46,8 @@ set_gate:
     addl $4, %esp
     ret
 
-# In: EBX = EIP of user code. Runs it until it calls END; it starts with interrupts enabled, and this
-# returns with them disabled. Registers change.
+# In: EBX = EIP of user code. Runs it until it calls END; it starts with interrupts enabled, and
+# this returns with them disabled. Registers change.
 run_user:
     movl %esp, main_esp
     pushl $USER_DS

@@ -2,11 +2,11 @@
 # of the data pages and one of the stack, which copies them, and ends; the parent writes the same
 # ones, which gives them back to it. FORKS times, the process running in user mode.
 #
-# Fork, fault and exit have the steps of Linux 2.6. There an entry of a page table is copied in 60 to
-# 100 instructions (here about 60); a process has a dozen areas or more, each with an object from the
-# allocator, interrupts off around it (here 12 of some 400 instructions); a write fault takes 1000 to
-# 1500 instructions (here about 900), and its copy a new page and 1024 words more; a switch of
-# processes takes about 500 (here the same).
+# Fork, fault and exit have the steps of Linux 2.6. There an entry of a page table is copied in 60
+# to 100 instructions (here about 50); a process has a dozen areas or more, each with an object from
+# the allocator, interrupts off around it (here 12 of some 400 instructions); a write fault takes
+# 1000 to 1500 instructions (here about 800), and its copy a new page and 1024 words more; a switch
+# of processes takes about 500 (here 450).
 
 .set FORKS, 20
 .set WRITTEN, 24
@@ -116,8 +116,8 @@ release_table:
     movl %edi, %eax
     jmp put_page
 
-# In: EBX = slot of the child's directory. Out: EDI = a page table, cleared and in its slot. EAX, ECX,
-# EDX and flags change.
+# In: EBX = slot of the child's directory. Out: EDI = a page table, cleared and in its slot. EAX,
+# ECX, EDX and flags change.
 new_table:
     call allocate_page
     pushl %eax
@@ -199,8 +199,8 @@ free_area_next:
     jnz free_area
     ret
 
-# In: EBX = directory, ESI = ESP0 of the process to go on with. The lock on the run queue is held with
-# interrupts off. EAX, ECX, EDX and flags change.
+# In: EBX = directory, ESI = ESP0 of the process to go on with. The lock on the run queue is held
+# with interrupts off. EAX, ECX, EDX and flags change.
 switch_to:
     vmi(DisableInterrupts)
     movl $70, %ecx

@@ -1,13 +1,13 @@
 # The interrupt storm: the timer ticks STORM_TICKS times, each 8.4 us of a machine that executes an
 # instruction a ns, while the kernel receives STORM_PACKETS packets.
 #
-# A tick of Linux 2.6 takes some 2000 to 4000 instructions, this one about 3000; a small packet some
-# 3000 to 5000 from the driver to the reader, this one about 2500. The interrupt flag is switched
+# A tick of Linux 2.6 takes some 2000 to 4000 instructions, this one about 2400; a small packet some
+# 3000 to 5000 from the driver to the reader, this one about 2600. The interrupt flag is switched
 # where Linux does. In a tick: the 8259 is locked twice, two softirqs are raised, the softirqs run
-# with interrupts on, and the timer wheel is locked and opened around each of the timers that are due
-# (two here). For a packet: four locks that save the mask (a buffer is taken from the allocator, the
-# packet queued, its reader woken, the buffer given back) and one that does not (the driver's ring).
-# That is a pair of calls every 500 instructions.
+# with interrupts on, and the timer wheel is locked and opened around each of the timers that are
+# due (two here). For a packet: four locks that save the mask (a buffer is taken from the allocator,
+# the packet queued, its reader woken, the buffer given back) and one that does not (the driver's
+# ring). That is a pair of calls every 500 instructions.
 
 .set STORM_TICKS, 300
 .set STORM_PACKETS, 700                     # more than fit between the ticks: both end in all runs
@@ -88,7 +88,7 @@ timer_interrupt:
     incl storm_ticks
     call mask_and_acknowledge
     call keep_time
-    movl $80, %ecx                          # the process that runs: its times, its limits, its slice
+    movl $80, %ecx                          # the process that runs: its times, limits, slice
     call walk
     movl $100, %ecx                         # the run queue: load, balance, virtual time
     call walk

@@ -1,7 +1,7 @@
 # What all workloads use: time spent on data structures, and the allocator of pages.
 
-# In: ECX = steps, six instructions each. The path of a kernel through a queue: follow the link, look
-# at what is there, count it. EAX, ECX, EDX and flags change.
+# In: ECX = steps, six instructions each. The path of a kernel through a queue: follow the link,
+# look at what is there, count it. EAX, ECX, EDX and flags change.
 walk:
     movl $ring, %edx
 walk_next:
