@@ -57,12 +57,7 @@ def test_a_rom_costs_something_and_bare_more_than_native(counts: Counts, workloa
 
 @pytest.mark.parametrize("workload", WORKLOADS)
 @pytest.mark.parametrize("backend", ["native", "bare"])
-def test_a_workload_keeps_the_backends_budget(
-    request: pytest.FixtureRequest, counts: Counts, backend: str, workload: str
-) -> None:
-    if (backend, workload) == ("bare", "system-calls-int-80"):
-        reason = "each INT 0x80 goes through the wedge: 46 instructions more"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+def test_a_workload_keeps_the_backends_budget(counts: Counts, backend: str, workload: str) -> None:
     figures = workload_figures(backend, counts[backend], counts[""])
     [ratio] = [figure for figure in figures if figure.name == f"ratio/{workload}"]
     assert ratio.value <= (ratio.budget or 0), ratio
