@@ -26,14 +26,25 @@ LOAD_ADDRESS = 0x100000
 SPACES: Mapping[str, int] = {"idt": 256 * 8, "kernel_stack": 8192, "user_stack": 1024}
 """Bytes at the end of every guest, each with a label at its start and NAME_top at its end."""
 
-_CHECKS = (
-    *("checks/console.s", "checks/probe.s", "checks/tables.s"),
+_BASE = (
+    *("checks/start.s", "checks/console.s", "checks/probe.s", "checks/tables.s"),
     *("checks/handlers.s", "checks/interrupts.s", "checks/descriptors.s"),
 )
+_CHECKS = (*_BASE, "checks/calls.s")
+_EVERY = (
+    *(*_BASE, "every/calls.s", "every/processor.s", "every/segments.s"),
+    *("every/pages.s", "every/ports.s", "every/user.s", "every/native.s"),
+)
+_ALARM = (*_BASE, "alarm/calls.s", "alarm/alarms.s", "alarm/handlers.s")
 
 GUESTS: Mapping[str, tuple[str, ...]] = {
-    "checks": ("checks/start.s", "checks/flat.s", *_CHECKS),
-    "paged": ("checks/start.s", "checks/paging.s", *_CHECKS),
+    "checks": (*_CHECKS, "checks/flat.s"),
+    "paged": (*_CHECKS, "checks/paging.s"),
+    "every": (*_EVERY, "checks/flat.s", "every/flat.s"),
+    "every-paged": (*_EVERY, "checks/paging.s", "every/paged.s"),
+    "every-pae": (*_EVERY, "every/pae.s", "every/long.s"),
+    "alarm": (*_ALARM, "checks/flat.s", "alarm/flat.s"),
+    "alarm-paged": (*_ALARM, "checks/paging.s", "alarm/paged.s"),
 }
 """The guests by name, each as its source files, named from this folder."""
 

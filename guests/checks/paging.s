@@ -4,10 +4,10 @@
 .set PAGE_OFFSET, 0xc0000000
 
 .set PAGE_TABLES, 2                         # of 4 MiB each; 4 KiB pages, for a 486 has no others
-.set PRESENT_WRITABLE, 3
+.set OPEN, 7                                # present, writable, for user mode, too
 
 set_up_paging:
-    movl $PRESENT_WRITABLE, %eax
+    movl $OPEN, %eax
     movl $page_tables, %edi
     movl $PAGE_TABLES*1024, %ecx
 map_page:
@@ -16,7 +16,7 @@ map_page:
     addl $4, %edi
     decl %ecx
     jnz map_page
-    movl $page_tables+PRESENT_WRITABLE, %eax
+    movl $page_tables+OPEN, %eax
     xorl %ecx, %ecx
 map_table:
     movl %eax, page_directory(,%ecx,4)

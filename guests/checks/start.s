@@ -25,9 +25,7 @@ start:
     call bind_calls
     call set_up_descriptors
     call set_up_interrupts
-    call check_masks
-    call check_delivery
-    call check_descriptors
+    call check_calls
     vmi(DisableInterrupts)
     movl $text_ready, %esi
     call print_line

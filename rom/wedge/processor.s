@@ -98,3 +98,28 @@ get_debug_none:
     xorl %eax, %eax
 debug_register_none:
     ret
+
+# Called by VMI_Init, real IF off: note what CPUID tells of this processor, nothing where the ID flag
+# cannot be changed and there is no CPUID (Intel SDM 1, 20.1). EAX, ECX, EDX and flags change.
+note_processor:
+    pushfl
+    popl %eax
+    movl %eax, %ecx
+    xorl $ID, %eax
+    pushl %eax
+    popfl
+    pushfl
+    popl %eax
+    xorl %ecx, %eax
+    testl $ID, %eax
+    jz note_processor_done
+    pushl %ebx
+    movl $1, %eax
+    cpuid
+    movl %eax, %ss:signature
+    movl %edx, %ss:features
+    popl %ebx
+note_processor_done:
+    ret
+
+.set ID, 0x200000
