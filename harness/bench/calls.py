@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from guests.sites import bare_instructions
 from harness.bench.figure import INSTRUCTIONS, Figure
 from harness.booted import IF, Booted, BootedMachine
-from harness.errors import HarnessError
+from harness.errors import HarnessError, MachineError, WaitTimeout
 from harness.guest import GuestFile
 from harness.machine.config import MachineConfig
+from harness.machine.ending import DIED
 from harness.rom import Rom
 
 MOST_STEPS = 1000
@@ -108,6 +109,11 @@ def count_calls(
             progress(f"{backend}, {name}")
             if (found := count(machine.ready())) is not None:
                 yield _figure(name, backend, found, 0)
+    except (MachineError, WaitTimeout) as error:
+        ending = machine.machine.ending()
+        if ending is not None and ending.kind == DIED:
+            raise
+        raise RomLost(f"{rom.path.name}: {ending.detail if ending else error}") from None
     finally:
         machine.close()
 

@@ -86,18 +86,26 @@ def test_the_counter_that_counts_instructions_agrees_with_the_steps(
     assert after["eax"] - 3 == figures["bare"][f"instructions/{call}"].value
 
 
+@pytest.mark.parametrize(
+    ("jump", "said"),
+    [
+        ("jmp INB", r"mine-3\.0\.rom did not come to .*; it is at INB\."),
+        ("jmp triple_fault", r"mine-3\.0\.rom: The guest triple faulted"),
+    ],
+    ids=["hangs", "triple-faults"],
+)
 def test_a_call_that_does_not_come_back_is_the_roms_fault(
-    machine_config: MachineConfig, wedge_guest: GuestFile, tmp_path: Path
+    machine_config: MachineConfig, wedge_guest: GuestFile, tmp_path: Path, jump: str, said: str
 ) -> None:
     ports = "wedge/ports.s"
     hang = tmp_path / "hang.s"
     source = (Path(rom.__file__).parent / ports).read_text()
-    hang.write_text(source.replace("\nINB:", "\nINB: jmp INB"))
+    hang.write_text(source.replace("\nINB:", f"\nINB: {jump}"))
     bare = BACKENDS["bare"]
     files = tuple(hang if file == ports else file for file in bare.open_files)
     image = build_image(replace(bare, name="mine", open_files=files))
     mine = load_rom(write_image(image, tmp_path))
-    with pytest.raises(RomLost, match=r"mine-3\.0\.rom did not come to .*; it is at INB\."):
+    with pytest.raises(RomLost, match=said):
         list(count_calls(mine, wedge_guest, machine_config))
 
 
