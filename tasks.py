@@ -12,6 +12,8 @@ from rich.console import Console
 
 from guests.build import GUESTS, build_guest, write_guest
 from harness import cli
+from harness.bench.run import bench as bench_roms
+from harness.bench.table import show_bench
 from harness.boot import BootRequest
 from harness.boot import boot as boot_machine
 from harness.debug import debug_session
@@ -196,3 +198,23 @@ def test(ctx: Context, k: str = "", workers: str = "auto") -> None:
         # pytest: 1 says that tests failed; 2 to 5 that it was stopped, misused, or found no test.
         if status:
             raise SystemExit(cli.FAILED if status == 1 else cli.COULD_NOT_ASK)
+
+
+@task(
+    help={
+        "backend": f"count on this one only: {', '.join(BACKENDS)} (default all)",
+        "json": "write the verdict and the figures to this file",
+    }
+)
+def bench(ctx: Context, backend: str = "", json: str = "") -> None:
+    """Count what the calls cost in instructions, each figure beside its yardstick and budget."""
+    with cli.verb(json):
+        built = _build([backend] if backend else BACKENDS, "3.0", "")
+        roms = {image.backend.name: path for image, path in built}
+        checks, workloads = (write_guest(build_guest(name), BUILD) for name in ("checks", "bench"))
+        with cli.progress("counting") as progress:
+            report = bench_roms(roms, checks, workloads, MachineConfig(), progress)
+        show_bench(Console(), report)
+        if json:
+            cli.write_json(json, report.as_data())
+        cli.end_with(report.verdict)

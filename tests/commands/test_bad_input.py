@@ -22,6 +22,7 @@ WRONG = {
     "calls to be counted under kvm": ("boot --count --accel kvm", "tcg counts calls"),
     "a text for a guest of the kit": ("boot --until x", "is for foreign guests"),
     "an unknown backend to boot": ("boot --backend zen", "choose from native, bare"),
+    "an unknown backend to count": ("bench --backend zen", "choose from native, bare"),
     "an unknown generation": ("build --generation 9.9", "choose from 3.0"),
     "an unknown stop": ("debug --at noon", "choose from init, post, ready"),
     "a GDB script that is missing": ("debug --commands no.gdb", "no.gdb is not a file"),

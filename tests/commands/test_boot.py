@@ -124,7 +124,7 @@ def test_each_guest_of_the_kit_is_booted_by_its_name(inv: Inv, name: str) -> Non
 
 
 def test_a_rom_that_forgets_what_is_pending_fails_by_name(inv: Inv, copy: Path) -> None:
-    replace_line(copy / "rom/backends/bare.s", "jne enable_pending", "    nop")
+    replace_line(copy / "rom/backends/bare.s", "jne enable_left", "    nop")
     done = inv.of(copy)("boot", "--json", "out.json", "--timeout", "20")
     data = json.loads((inv.folder / "out.json").read_text())
     failed = {check["id"] for check in data["checks"] if check["verdict"] == "fail"}
