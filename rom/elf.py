@@ -111,7 +111,11 @@ def _debug_chunks(debug: Debug) -> list[_Chunk]:
 
 
 def _symbols(sections: Sequence[Section], absolute: bool) -> list[_Chunk]:
-    """.symtab and .strtab: a symbol for each section (number 1 up), then each label by address."""
+    """.symtab and .strtab: a symbol for each section (number 1 up), then each label by address.
+
+    Each label reaches to the next. So of several at one address the last, which is the nearest to
+    what follows, has a size; that is the one by which GDB calls the place.
+    """
     names = _Names()
     table = [bytes(16)]
     for number, section in enumerate(sections, start=1):
@@ -122,10 +126,9 @@ def _symbols(sections: Sequence[Section], absolute: bool) -> list[_Chunk]:
         shift = 0 if absolute else assembly.base
         code = _code_labels(assembly)
         ordered = sorted(assembly.labels.items(), key=lambda label: label[1])
-        ends = sorted({*assembly.labels.values(), assembly.base + len(assembly.code)})
-        following = dict(pairwise(ends))
-        for name, address in ordered:
-            size = following.get(address, address) - address
+        ends = (*(address for _, address in ordered), assembly.base + len(assembly.code))
+        for (name, address), (_, following) in zip(ordered, pairwise(ends), strict=True):
+            size = following - address
             kind = _GLOBAL | (_FUNCTION if name in code else _NOTYPE)
             entry = (names.add(name), address - shift, size, kind, 0, number)
             table.append(struct.pack("<IIIBBH", *entry))

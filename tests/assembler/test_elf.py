@@ -131,6 +131,18 @@ def test_gdb_reads_both_sections_where_they_are_placed(tmp_path: Path) -> None:
 
 
 @needs_gdb
+def test_gdb_calls_a_place_by_the_label_that_stands_nearest_before_it(tmp_path: Path) -> None:
+    code = "low: nop\n low_end: high_start: zebra: apple: ret\n high_end:"
+    (tmp_path / "x.elf").write_bytes(symbol_file([Section(".wedge", built(code, 0))]))
+    elf = ELFFile(io.BytesIO((tmp_path / "x.elf").read_bytes()))
+    sizes = {name: (value, size) for name, (value, size, *_) in symbol_table(elf).items()}
+    earlier = dict.fromkeys(("low_end", "high_start", "zebra"), (1, 0))
+    assert sizes == {"low": (0, 1), **earlier, "apple": (1, 1), "high_end": (2, 0)}
+    said = gdb(tmp_path, "add-symbol-file x.elf -s .wedge 0xe7c40", "info symbol 0xe7c41")
+    assert "apple in section .wedge" in said
+
+
+@needs_gdb
 def test_gdb_reads_an_executable(tmp_path: Path) -> None:
     (tmp_path / "x.elf").write_bytes(
         executable(Section(".text", program()), "start", program().base)
