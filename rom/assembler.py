@@ -2,8 +2,10 @@
 
 keystone has no listing, gives no label addresses and no line of an error, and some inputs kill it.
 So each program runs in a child process, and ends in a trailer of `.long` that holds the address
-of each label and each line. The syntax is AT&T, chosen by `.att_syntax` as the first line: setting
-keystone's syntax option, or a symbol resolver, turns decimal numbers into hexadecimal ones.
+of each label and each line. The syntax is AT&T, chosen by `.att_syntax` as the first line.
+
+keystone 0.9.2 reads `100` as 0x100 once its syntax option or a symbol resolver was set, and also,
+by the leave of what its memory held before, when neither was. So no decimal number reaches it.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from rom.dialect import (
     SYMBOLS,
     AssemblyError,
     check,
+    in_hexadecimal,
     names_in,
 )
 from rom.source import Line, Statement, parse
@@ -168,8 +171,11 @@ def compose(lines: Sequence[Line]) -> Program:
 
 
 def text_of(statement: Statement) -> str:
-    """A statement as one line; `.org` of a constant gets the base added, which keystone needs."""
-    parts = statement.parts
+    """A statement as one line, as keystone needs it and GNU as takes it, too.
+
+    Decimal numbers are written in hexadecimal; `.org` of a constant gets the base added.
+    """
+    parts = tuple(map(in_hexadecimal, statement.parts))
     if ".org" in statement.words:
         parts = tuple(
             part.replace(word, f"{word} {_BASE}+", 1) if word == ".org" and _flat(part) else part

@@ -70,6 +70,7 @@ _INSTEAD = {
 }
 _SHAPE = re.compile(r"[A-Za-z.][\w.]*(?:\s|$)")
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\\])\'')
+_DECIMAL = re.compile(rf"{_QUOTED.pattern}|(?<![\w.])(?<!\w\$)([1-9]\d+)(?!\w)")
 _NUMERIC_LABEL = re.compile(r"\s*\d+:")
 _NUMERIC_TARGET = re.compile(r"[\s,$(*+-]\d+[bf](?:$|[\s,()+-])")
 _TOKEN = re.compile(r"%?[A-Za-z_.][\w.$]*|[-+(),]")
@@ -84,6 +85,14 @@ class AssemblyError(RomError):
         self.file, self.number = line.file, line.number
         self.text, self.reason = line.text.strip(), reason
         super().__init__(f"{self.file}:{self.number}: {self.text!r}: {reason}")
+
+
+def in_hexadecimal(part: str) -> str:
+    """The same statement part with its decimal numbers of two digits and more in hexadecimal.
+
+    What is quoted stays; so do numbers that start with 0, which are octal to all.
+    """
+    return _DECIMAL.sub(lambda found: hex(int(found[1])) if found[1] else found[0], part)
 
 
 def names_in(text: str) -> list[str]:
