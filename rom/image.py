@@ -131,6 +131,7 @@ class Image:
                     "post_status",
                     "processors",
                     "blocks",
+                    "start_physical",
                 )
             },
             "init_errors": {str(number): text for number, text in INIT_ERRORS.items()},

@@ -80,6 +80,6 @@ def wedge_source(
         for name in closed_files:
             lines += source_file(name)
         lines += generated([*vector_entries(), "closed_end:"], "vectors")
-    ends = ["code_end:", f".balign {PAGE}", "wedge_end:", ".set STRIDE, wedge_end-virtual_cpu"]
+    ends = ["code_end:", f".balign {PAGE}, 0", "wedge_end:", ".set STRIDE, wedge_end-virtual_cpu"]
     lines += generated(ends, "wedge")
     return tuple(lines)

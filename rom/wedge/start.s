@@ -73,7 +73,7 @@ start_locked:
     subl %ss:linear_offset, %eax            # EAX = its physical address
     addl %eax, start_gdtr_base-start_code(%edx)
     addl %eax, start_jump-start_code(%edx)
-    movl %eax, start_physical-start_code(%edx)
+    movl %eax, start_first-start_code(%edx)
     movl %ebx, %esi
     leal START_STATE(%edx), %edi
     movl $STATE_SIZE, %ecx
@@ -177,7 +177,7 @@ start_flat:
     movw %ax, %es
     movw %ax, %ss
     .byte 0xbb                              # movl $..., %ebx: the first page
-start_physical:
+start_first:
     .long 0
     movl START_STATE+STATE_CR4(%ebx), %eax
     orb $CR4_PSE, %al

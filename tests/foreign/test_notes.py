@@ -11,9 +11,9 @@ from harness.rom import LocatedRom, Rom
 BLOCK = 0xE7000
 LINEAR = 0xC0000000 + BLOCK
 ROWS: list[dict[str, Any]] = [
-    {"number": 0, "name": "CPUID", "type": "CALL_REL", "offset": 0x60},
+    {"number": 0, "name": "CPUID", "type": "CALL_REL", "offset": 0x60, "smp_offset": 0x60},
     {"number": 1, "name": "WRMSR", "type": "CALL_REL", "offset": 0x70, "smp_offset": 0x90},
-    {"number": 2, "name": "RDMSR", "type": "NONE", "offset": None},
+    {"number": 2, "name": "RDMSR", "type": "NONE", "offset": None, "smp_offset": None},
 ]
 MANIFEST: dict[str, Any] = {
     "block": {"size": 0x200, "asked": 0x100},
@@ -31,9 +31,12 @@ def a_block(linear: int = LINEAR, initialised: int = 1, asked: bytes = b"\1\1\0"
 
 
 def calls_in(
-    block: bytes, entries: dict[int, int] | None, manifest: dict[str, Any] = MANIFEST
+    block: bytes,
+    entries: dict[int, int] | None,
+    manifest: dict[str, Any] = MANIFEST,
+    processors: int = 1,
 ) -> list[tuple[str, bool, int | None]]:
-    rom = LocatedRom(Rom(Path("x.rom"), b"", manifest, {}), 0xC0000, BLOCK)
+    rom = LocatedRom(Rom(Path("x.rom"), b"", manifest, {}), 0xC0000, BLOCK, processors)
 
     def read(address: int, length: int) -> bytes:
         return block[address - BLOCK :][:length]
@@ -41,10 +44,12 @@ def calls_in(
     return [(call.name, call.asked, call.calls) for call in bound_calls(rom, read, entries)]
 
 
-def test_the_stubs_for_one_processor_and_for_several_count_together() -> None:
+@pytest.mark.parametrize(("processors", "wrmsr"), [(1, 20), (2, 300), (8, 300)])
+def test_the_stubs_that_the_machine_is_given_count_alone(processors: int, wrmsr: int) -> None:
+    # With more than one processor the stubs for one are what each goes on to in its own block.
     entries = {LINEAR + 0x60: 1, LINEAR + 0x70: 20, LINEAR + 0x90: 300, BLOCK + 0x60: 4000}
-    found = calls_in(a_block(), entries)
-    assert found == [("CPUID", True, 1), ("WRMSR", True, 320), ("RDMSR", False, 0)]
+    found = calls_in(a_block(), entries, processors=processors)
+    assert found == [("CPUID", True, 1), ("WRMSR", True, wrmsr), ("RDMSR", False, 0)]
 
 
 def test_a_rom_that_keeps_no_notes_is_told() -> None:

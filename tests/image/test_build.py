@@ -16,7 +16,9 @@ import rom
 from rom.backends import BACKENDS
 from rom.build import BuildError, write_file, write_image
 from rom.image import INIT_ERRORS, Image, build_image
+from rom.interface.headers import ROM_UNIT
 from rom.wedge import virtual_cpu
+from rom.wedge.source import PAGE
 
 DIGESTS = """
 import hashlib
@@ -108,19 +110,54 @@ def test_each_call_has_a_stub_of_its_own(images: Mapping[str, Image], name: str)
 def test_the_manifest_says_what_is_in_the_block(images: Mapping[str, Image], name: str) -> None:
     image, block = images[name], images[name].manifest["block"]
     labels, code = image.wedge.assembly.labels, image.wedge.assembly.code
-    assert block["wedge"] == len(code)
-    assert block["size"] == block["asked"] + len(image.manifest["calls"])
-    assert block["asked"] == len(code) + BACKENDS[name].zeroed
-    assert block["pages"] == (block["size"] + 4095) // 4096
+    assert block["size"] == block["wedge"] == len(code) == labels["wedge_end"]
+    assert block["size"] == block["pages"] * PAGE
     assert block["relocations"] == len(image.wedge.relocations)
+    data, inside = range(virtual_cpu.SIZE, labels["code_start"]), range(labels["code_start"])
+    assert block["asked"] in data
+    assert block["asked"] + len(image.manifest["calls"]) - 1 in data
     if name == "bare":
         assert block["closed"] == [labels["closed_start"], labels["closed_end"]]
-        assert block["shadow_idt"] + 0x800 <= block["size"]
+        assert labels["code_start"] < labels["closed_start"] < labels["closed_end"]
+        assert labels["closed_end"] <= labels["code_end"]
+        assert block["shadow_idt"] in data
+        assert block["shadow_idt"] + 0x800 - 1 in inside
     else:
         assert (block["closed"], block["shadow_idt"]) == ([], None)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_no_label_is_in_the_image_and_in_the_block(images: Mapping[str, Image], name: str) -> None:
+    # A debugger that is asked for it would take either.
+    image = images[name]
+    assert not image.head.labels.keys() & image.wedge.assembly.labels.keys()
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_the_manifest_says_where_each_call_is(images: Mapping[str, Image], name: str) -> None:
+    image, labels = images[name], images[name].wedge.assembly.labels
     for row in image.manifest["calls"]:
-        assert (row["offset"] is None) == (row["type"] == "NONE")
-        assert row["offset"] in (None, labels.get(row["name"]))
+        alone, several = row["offset"], row["smp_offset"]
+        if row["type"] == "NONE":
+            assert (alone, several) == (None, None)
+            continue
+        assert alone == labels[row["name"]]
+        assert several == labels.get(f"smp_{row['name']}", alone)
+        assert {alone, several} <= {*range(labels["code_start"], labels["code_end"])}
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_data_have_pages_without_code_and_the_image_carries_the_code_alone(
+    images: Mapping[str, Image], name: str
+) -> None:
+    image, wedge = images[name], images[name].wedge.assembly
+    start, end = wedge.labels["code_start"], wedge.labels["code_end"]
+    assert (start % PAGE, wedge.labels["wedge_end"] % PAGE) == (0, 0)
+    assert not any(wedge.code[:start] + wedge.code[end:])
+    template = image.head.labels["template"]
+    assert image.content[template : template + end - start] == wedge.code[start:end]
+    assert not any(image.content[template + end - start :])
+    assert image.manifest["size"] - template - (end - start) < ROM_UNIT
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def test_without_gnu_as_a_stray_prefix_is_still_found(
     monkeypatch.setenv("PATH", "")
     wedge = images["native"].wedge.assembly
     assert gnu_assembly([row.line for row in wedge.rows], wedge.base) is None
-    [row] = [row for row in wedge.rows if row.line.text.strip() == "iretl"]
+    row = next(row for row in wedge.rows if row.line.text.strip() == "iretl" and row.bits == 32)
     code = bytearray(wedge.code)
     code[row.address - 1 : row.address + 1] = b"\x90\x66"
     with pytest.raises(Exception, match="'iretl': 66 has an operand of 16 bits, not 32"):

@@ -9,11 +9,13 @@ import pytest
 from harness.booted import Booted, boot_to_ready
 from harness.guest import GuestFile
 from harness.machine.config import MachineConfig
+from harness.machine.control import read_u32
 from harness.machine.process import Machine
 from harness.rom import Rom
-from rom.image import Image
+from rom.image import START_SIZE, Image
 from rom.interface import RelocationType
 from rom.interface.calls import CALLS
+from rom.wedge.source import PAGE
 from tests.machine import toys
 
 UNKNOWN = (74, 75, 0xFF, 0x100, 0x10003, 0x7FFFFFFF, 0x80000003, 0xFFFFFFFF)
@@ -39,25 +41,29 @@ def answer(booted: Booted, number: int) -> tuple[int, int]:
 
 
 def check_answers(booted: Booted) -> None:
-    """Each answer is the manifest's, with the stub where the block is."""
+    """Each answer is the manifest's, with the stub where the first processor's block is."""
+    stub = "offset" if booted.machine.config.smp == 1 else "smp_offset"
     calls = {row["number"]: row for row in booted.rom.rom.manifest["calls"]}
     assert sorted(calls) == list(range(74))
     for number, row in calls.items():
         kind = RelocationType[row["type"]]
-        eip = 0 if row["offset"] is None else booted.rom.block + row["offset"]
+        eip = 0 if row[stub] is None else booted.rom.block + row[stub]
         assert answer(booted, number) == (kind, eip), row["name"]
     for number in UNKNOWN:
         assert answer(booted, number) == (RelocationType.NONE, 0), f"{number:#x}"
 
 
-def check_memory(booted: Booted) -> None:
+def check_memory(booted: Booted, blocks: int = 1) -> None:
     """The image is the file but for what POST writes, and still a valid option ROM."""
-    rom, control = booted.rom, booted.control
+    rom, control, several = booted.rom, booted.control, booted.machine.config.smp > 1
     found = control.read(rom.base, len(rom.rom.content))
     assert sum(found) % 256 == 0
     assert sum(found[0x40:0x60]) % 256 == 0
     post = rom.rom.manifest["post"]
     written = {"rom_physical": rom.base, "block_physical": rom.block, "post_status": 1}
+    written |= {"processors": booted.machine.config.smp, "blocks": blocks}
+    written["start_physical"] = start = read_u32(control, rom.base + post["start_physical"])
+    assert written.keys() == post.keys()
     expected = bytearray(rom.rom.content)
     for name, value in written.items():
         expected[post[name] : post[name] + 4] = value.to_bytes(4, "little")
@@ -65,8 +71,23 @@ def check_memory(booted: Booted) -> None:
     assert found == bytes(expected)
     # Linux looks from C0000 to E0000 every 2 KiB; RAM that no memory map names ends at 1 MiB.
     assert rom.base in range(0xC0000, 0xE0000, 2048)
-    assert 0xA0000 <= rom.block <= 0x100000 - rom.rom.manifest["block"]["size"]
-    assert rom.block % 16 == 0
+    size = blocks * rom.rom.manifest["block"]["size"]
+    assert 0xA0000 <= rom.block <= 0x100000 - size
+    assert rom.block % PAGE == 0
+    # The pages that processors start in: a real-mode address, beside the blocks.
+    assert (start != 0) == several
+    if several:
+        assert 0xA0000 <= start <= 0x100000 - START_SIZE
+        assert start % PAGE == 0
+        assert start + START_SIZE <= rom.block or rom.block + size <= start
+
+
+def check_linked(booted: Booted, image: Image) -> None:
+    """The wedge in a block is linked where it lies. (The data before it are in use.)"""
+    start = image.wedge.assembly.labels["code_start"]
+    code = image.wedge.at(booted.rom.block)
+    assert booted.control.read(booted.rom.block, len(code))[start:] == code[start:]
+    assert booted.field("linked_at") == booted.rom.block
 
 
 def test_get_relocation_info_answers_what_the_manifest_says(booted: Booted) -> None:
@@ -87,11 +108,7 @@ def test_the_image_in_memory_is_the_file_and_what_post_wrote(booted: Booted) -> 
 def test_the_wedge_in_the_block_is_linked_where_it_lies(
     booted: Booted, images: Mapping[str, Image]
 ) -> None:
-    image = images[booted.rom.rom.manifest["backend"]]
-    code = image.wedge.at(booted.rom.block)
-    found = booted.control.read(booted.rom.block, len(code))
-    assert found[96:] == code[96:]  # behind the virtual CPU
-    assert booted.field("linked_at") == booted.rom.block
+    check_linked(booted, images[booted.rom.rom.manifest["backend"]])
     assert booted.field("initialised") == 1
 
 

@@ -12,11 +12,13 @@ import pytest
 from harness.booted import Booted
 from harness.guest import GuestFile
 from harness.machine.config import MachineConfig
+from harness.machine.control import read_u32
 from harness.machine.process import Machine
 from harness.rom import Rom, locate_rom
 from rom.assembler import assemble
 from rom.image import Image
 from rom.source import generated
+from rom.wedge import virtual_cpu
 
 HIGH = 0xC0000000
 CODE, DIRECTORY, STACK = 0x400000, 0x401000, 0x410000
@@ -101,16 +103,18 @@ def test_init_links_the_wedge_where_the_guest_sees_it(
 ) -> None:
     rom, block = paged.rom, paged.rom.block
     image = images[rom.rom.manifest["backend"]]
-    assert (
-        paged.control.read(block, len(image.wedge.assembly.code))[96:]
-        == (image.wedge.at(block)[96:])
-    )
+    start = image.wedge.assembly.labels["code_start"]
+    place = virtual_cpu.FIELDS["linked_at"].offset
+    posted = bytearray(image.wedge.at(block))
+    posted[place : place + 4] = block.to_bytes(4, "little")
+    assert paged.control.read(block, image.block_size) == bytes(posted)
     assert call(paged, HIGH + rom.base + 0x80)["eax"] == 0
     assert paged.field("linked_at") == HIGH + block
     assert (
-        paged.control.read(block, len(image.wedge.assembly.code))[96:]
-        == (image.wedge.at(HIGH + block)[96:])
+        paged.control.read(block, image.block_size)[start:]
+        == (image.wedge.at(HIGH + block)[start:])
     )
+    assert read_u32(paged.control, rom.symbol("linear_offset")) == HIGH
 
 
 def test_answers_and_stubs_need_no_memory_at_its_physical_address(paged: Booted) -> None:
