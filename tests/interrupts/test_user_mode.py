@@ -3,6 +3,7 @@
 import pytest
 
 from harness.booted import IF, Booted
+from rom.wedge import virtual_cpu
 from tests.interrupts.steps import (
     KERNEL_DS,
     RESET,
@@ -150,22 +151,94 @@ def test_a_system_call_of_user_mode_enters_masked_and_returns_enabled(booted: Bo
     assert booted.control.registers()["eflags"] & IF
 
 
-def test_user_code_that_clears_the_real_if_is_interrupted_after_its_next_fault(
-    bare: Booted,
+# User code with IOPL 3 has the real IF for its own.
+
+CLI, STI, NOP, SPIN = b"\xfa", b"\xfb", b"\x90", b"\xeb\xfe"
+INTO_THE_KERNEL = {
+    "INT 80": (0x80, b"\xcd\x80"),
+    "invalid opcode": (6, b"\x0f\x0b"),
+    "general protection": (13, b"\xf4"),
+}
+
+
+def to_user_code(booted: Booted, machine_code: bytes, eflags: int = RESET | IF | IOPL3) -> int:
+    """Stand at an IRET to these bytes in user mode, and answer where they are."""
+    at = code(booted)
+    booted.control.write(at, machine_code)
+    _, cs, eflags, *rest = user_frame(booted, eflags)
+    booted.prepare_at(booted.rom.stub("IRET"), (at, cs, eflags, *rest))
+    return at
+
+
+def raise_line(booted: Booted, line: int) -> None:
+    booted.machine.injector.lower_irq(line)
+    booted.machine.injector.raise_irq(line)
+
+
+@pytest.mark.parametrize("way", INTO_THE_KERNEL)
+def test_what_user_code_has_cleared_survives_the_kernel_and_ends_with_its_own_sti(
+    booted: Booted, way: str
 ) -> None:
-    # With IOPL 3 a CLI of user code works. Nothing is lost: it is taken once the kernel ran.
-    mask_interrupts(bare)
-    at = code(bare)
-    bare.control.write(at, b"\xfa\x90\xcd\x80\xeb\xfe")  # cli; nop; int $0x80; jmp .
-    _, cs, eflags, *rest = user_frame(bare, RESET | IF | IOPL3)
-    bare.prepare_at(bare.rom.stub("IRET"), (at, cs, eflags, *rest))
-    bare.finish(at + 1)
-    bare.machine.injector.raise_irq(5)
+    vector, instruction = INTO_THE_KERNEL[way]
+    mask_interrupts(booted)
+    booted.set_word("skip_fault", len(instruction))
+    at = to_user_code(booted, CLI + instruction + NOP + NOP + STI + NOP + SPIN)
+    back = at + 1 + len(instruction)
+    booted.finish(back)
+    [seen] = booted.log()
+    assert (seen.vector, seen.cs, seen.eflags & IF, seen.mask) == (vector, USER_CS, 0, 0)
+    assert booted.real_if() is False
+    raise_line(booted, 5)
+    booted.finish(back + 2)
+    assert delivered(booted) == [vector]
     for _ in range(2):
-        bare.finish(at + 4)
-    assert sorted(delivered(bare)) == [0x25, 0x80]
-    assert bare.real_if() is True
-    assert in_service(bare) == (0, 0)
+        booted.finish(back + 4)
+    _, seen = booted.log()
+    assert (seen.vector, seen.cs, seen.eflags & IF) == (0x25, USER_CS, IF)
+    assert seen.eip in (back + 3, back + 4)
+    assert booted.real_if() is True
+    assert in_service(booted) == (0, 0)
+
+
+def test_what_comes_while_user_code_has_it_off_waits_through_a_system_call(
+    booted: Booted,
+) -> None:
+    mask_interrupts(booted)
+    at = to_user_code(booted, CLI + NOP + b"\xcd\x80" + STI + NOP + SPIN)
+    booted.finish(at + 1)
+    raise_line(booted, 5)
+    booted.finish(at + 4)
+    assert delivered(booted) == [0x80]
+    for _ in range(2):
+        booted.finish(at + 6)
+    assert delivered(booted) == [0x80, 0x25]
+    assert in_service(booted) == (0, 0)
+
+
+def test_an_iret_to_user_code_that_has_it_off_leaves_it_off(booted: Booted) -> None:
+    mask_interrupts(booted)
+    at = to_user_code(booted, NOP + NOP + STI + NOP + SPIN, RESET | IOPL3)
+    booted.finish(at)
+    assert booted.real_if() is False
+    raise_line(booted, 5)
+    booted.finish(at + 2)
+    assert delivered(booted) == []
+    for _ in range(2):
+        booted.finish(at + 4)
+    assert delivered(booted) == vectors(5)
+    assert booted.real_if() is True
+
+
+def test_nothing_recorded_is_held_back_by_what_user_code_has_cleared(bare: Booted) -> None:
+    # The 8259 has it in service: if it waited for an STI, so would all lines below it.
+    mask_interrupts(bare)
+    arrive(bare, 5, 3)
+    at = to_user_code(bare, SPIN, RESET | IOPL3)
+    bare.finish(at)
+    assert delivered(bare) == vectors(3, 5)
+    assert {(seen.cs, seen.eip) for seen in bare.log()} == {(USER_CS, at)}
+    assert bare.real_if() is False
+    assert (bare.recorded(), in_service(bare)) == ([], (0, 0))
 
 
 # --- SYSEXIT -----------------------------------------------------------------------------------
@@ -206,7 +279,7 @@ def test_sysexit_leaves_nothing_recorded(bare: Booted) -> None:
     mask_interrupts(bare)
     arrive(bare, 5)
     sysexit(bare)
-    assert (bare.recorded(), bare.field("pending")) == ([], 0)
+    assert (bare.recorded(), bare.field("pending")) == ([], virtual_cpu.LEFT)
     assert (bare.field("virtual_if"), bare.field("real_if"), bare.real_if()) == (IF, IF, True)
 
 
