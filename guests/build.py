@@ -31,7 +31,7 @@ _BASE = (
     *("checks/handlers.s", "checks/interrupts.s", "checks/descriptors.s"),
 )
 _CHECKS = (*_BASE, "checks/calls.s")
-_ALARM = (*_BASE, "alarm/calls.s", "alarm/alarms.s", "alarm/handlers.s")
+_ALARM = (*_BASE, "alarm/calls.s", "alarm/alarms.s", "alarm/timed.s", "alarm/handlers.s")
 
 GUESTS: Mapping[str, tuple[str, ...]] = {
     "checks": (*_CHECKS, "checks/flat.s"),

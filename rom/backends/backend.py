@@ -51,6 +51,7 @@ DESCRIPTORS: Mapping[str, RelocationType] = dict.fromkeys(
 SHARED_FILES = (
     *("wedge/processor.s", "wedge/mmu.s", "wedge/ports.s"),
     *("wedge/apic.s", "wedge/clock.s", "wedge/timer.s", "wedge/wallclock.s"),
+    "wedge/timer_data.s",
 )
 """Source of the calls below: the same in every ROM that has the machine to itself."""
 

@@ -53,9 +53,6 @@ apic_write_find:
 apic_write_none:
     ret
 
-.balign 4
-apic_page:      .long 0                     # linear address of the APIC's page, 0: not known yet
-
 # Out: ECX = linear address of the APIC's page, 0 when there is none. EAX, EDX and flags change.
 # A page that was found is remembered: guests map it once. One seen without paging is not.
 find_apic:

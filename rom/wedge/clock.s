@@ -30,10 +30,6 @@ GetCycleFrequency:
     mull %ss:cycles_khz
     ret
 
-.balign 4
-cycles_khz:     .long 0                     # cycles a millisecond, 0: not measured yet
-devices_held:   .long 0                     # 1 while a processor uses ports of ours
-
 # Let no handler of the guest and no other processor come between. Out: EAX = mask to give back.
 # ECX and flags change. The one who holds them needs some milliseconds; who waits much longer than
 # that has interrupted him by an NMI, and goes on.

@@ -123,7 +123,3 @@ note_processor_done:
     ret
 
 .set ID, 0x200000
-
-.balign 4
-signature:      .long 0                     # CPUID leaf 1, EAX: family, model, stepping
-features:       .long 0                     # the same leaf, EDX

@@ -18,11 +18,6 @@
 .set LVTT_MODE, 0x60000                     # one-shot, periodic, TSC deadline (Intel SDM 3A, 10.5.4)
 .set LVTT_PERIODIC, 0x20000
 
-.balign 4
-irq0_expiry:    .long 0, 0                  # of the one-shot alarm that was last armed
-irq0_kind:      .long 0                     # 0: none, 1: one-shot, 2: periodic
-apic_rate:      .long 0                     # counts in 1024 milliseconds, 0: not measured yet
-
 # In: EAX = flags, ECX:EDX = expiry, 8(%esp):4(%esp) = period. The state of IRQ0's timer is of the
 # machine, that of LVTT of this processor.
 SetAlarm:

@@ -10,11 +10,6 @@
 .set UPDATE_MOST, 10                        # milliseconds; an update takes at most 2.2
 .set JUMP, 2000000000                       # nanoseconds: the RTC has whole seconds
 
-.balign 4
-wall_known:     .long 0                     # 1 once the two below are
-wall_base:      .long 0, 0                  # nanoseconds since 1970-01-01 at that moment
-wall_cycles:    .long 0, 0                  # the TSC at that moment
-
 # Out: EDX:EAX = nanoseconds since 1970-01-01 UTC.
 GetWallclockTime:
     call know_wallclock
@@ -165,15 +160,8 @@ read_rtc_done:
     popl %ebx
     ret
 
-.balign 4
-rtc_second:     .long 0                     # in the order of rtc_registers
-rtc_minute:     .long 0
-rtc_hour:       .long 0
-rtc_day:        .long 0
-rtc_month:      .long 0
-rtc_year:       .long 0
-rtc_century:    .long 0
-rtc_registers:  .byte 0, 2, RTC_HOURS, 7, 8, 9, RTC_CENTURY
+rtc_registers:                              # in the order of rtc_second and what follows it
+    .byte 0, 2, RTC_HOURS, 7, 8, 9, RTC_CENTURY
 .set RTC_FIELDS, 7
 
 # Read date and time as numbers. CF set: nothing answers, or an update never ends. An update that

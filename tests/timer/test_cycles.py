@@ -1,0 +1,83 @@
+"""The counters, and how fast they run."""
+
+import pytest
+
+from harness.booted import IF, Booted
+from tests.timer.steps import AVAILABLE, REAL, STOLEN, counter, wide
+
+PORT_B = 0x61
+
+
+def frequency(booted: Booted) -> int:
+    return wide(booted.call("GetCycleFrequency"))
+
+
+def test_the_frequency_is_that_of_the_time_stamp_counter(counted: Booted) -> None:
+    assert frequency(counted) == pytest.approx(10**9, rel=1e-4)
+
+
+def test_the_frequency_stays(booted: Booted) -> None:
+    first = frequency(booted)
+    assert first % 1000 == 0
+    assert [frequency(booted) for _ in range(3)] == [first] * 3
+
+
+def test_a_frequency_past_32_bits_is_answered_whole(booted: Booted) -> None:
+    booted.control.write(booted.rom.symbol("cycles_khz"), (5_000_000).to_bytes(4, "little"))
+    assert frequency(booted) == 5_000_000_000
+
+
+@pytest.mark.parametrize("speaker", [0, 1, 2, 3])
+def test_measuring_leaves_gate_and_speaker_as_they_were(counted: Booted, speaker: int) -> None:
+    injector = counted.machine.injector
+    injector.outb(PORT_B, speaker)
+    frequency(counted)
+    assert injector.inb(PORT_B) & 3 == speaker
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_measuring_gives_the_interrupt_mask_back(counted: Booted, enabled: bool) -> None:
+    counted.call("SetInterruptMask", eax=IF if enabled else 0)
+    frequency(counted)
+    assert counted.call("GetInterruptMask")["eax"] == (IF if enabled else 0)
+
+
+def test_measuring_preserves_what_the_convention_says(counted: Booted) -> None:
+    kept = {"ebx": 0x11111111, "esi": 0x22222222, "edi": 0x33333333, "ebp": 0x44444444}
+    after = counted.call("GetCycleFrequency", **kept)
+    assert {name: after[name] for name in kept} == kept
+    assert after["esp"] == counted.label("kernel_stack_top")
+
+
+def test_an_interrupt_during_the_measuring_comes_after_it(counted: Booted) -> None:
+    counted.call("EnableInterrupts")
+    counted.clear_log()
+    counted.prepare("GetCycleFrequency")
+    counted.finish(counted.rom.symbol("measure_end"))
+    counted.machine.injector.raise_irq(5)
+    after = counted.finish()
+    assert [entry.vector for entry in counted.log()] == [0x25]
+    assert wide(after) == pytest.approx(10**9, rel=1e-4)
+
+
+def test_a_measure_that_was_held_up_is_taken_again(counted: Booted) -> None:
+    # Channel 2 has run out, as if this processor had been away for more than its 55 ms.
+    end = counted.rom.symbol("measure_end")
+    counted.prepare("GetCycleFrequency")
+    counted.finish(end)
+    for port, value in ((0x43, 0xB0), (0x42, 2), (0x42, 0)):
+        counted.machine.injector.outb(port, value)
+    counted.control.step()
+    counted.finish(end)  # the second time
+    assert wide(counted.finish()) == pytest.approx(10**9, rel=1e-4)
+
+
+def test_real_and_available_are_one_clock(counted: Booted) -> None:
+    values = [counter(counted, number) for number in (REAL, AVAILABLE, REAL, AVAILABLE)]
+    assert values == sorted(values)
+    assert values[-1] - values[0] < 1000
+
+
+@pytest.mark.parametrize("number", [STOLEN, 3, 77, 0x100, 0xFFFFFFFF])
+def test_nothing_is_stolen_and_other_counters_are_0(booted: Booted, number: int) -> None:
+    assert counter(booted, number) == 0
