@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from rom.assembler import Assembly, assemble
-from rom.backends.backend import Backend
+from rom.backends.backend import NEEDED_FEATURES, Backend
 from rom.elf import Section, symbol_file
 from rom.errors import RomError
 from rom.interface import headers
@@ -182,7 +182,8 @@ def build_image(backend: Backend, generation: str = "3.0") -> Image:
 
 
 def _call_table(backend: Backend, generation: str, labels: Mapping[str, int]) -> Iterator[str]:
-    """A dword a call: the offset of its stub in the block and its type << 16; 0 for NONE."""
+    """A dword a call: the offset of its stub in the block, its type << 16, and the CPUID bit that
+    it needs << 24; 0 for NONE."""
     for call in calls_of(generation):
         kind = backend.translation.get(call.name, RelocationType.NONE)
         if kind is RelocationType.NONE:
@@ -193,7 +194,8 @@ def _call_table(backend: Backend, generation: str, labels: Mapping[str, int]) ->
                 f"{backend.name} promises {call.name} and has no stub of that name; "
                 f"add the label {call.name}: to one of its source files"
             )
-        yield f".long {kind << 16 | labels[call.name]:#x}  # {call.name}"
+        feature = NEEDED_FEATURES.get(call.name, 0)
+        yield f".long {feature << 24 | kind << 16 | labels[call.name]:#x}  # {call.name}"
 
 
 def _assemble_head(
@@ -211,6 +213,7 @@ def _assemble_head(
         "BLOCK_SIZE": block_size,
         "BLOCK_PARAGRAPHS": -(-block_size // 16),
         "BACKEND_INIT": wedge.assembly.labels["backend_init"],
+        "FEATURES": wedge.assembly.labels["features"],
     }
     before = list(generated(virtual_cpu.constants(), "virtual_cpu"))
     before += generated((f".set {name}, {value}" for name, value in numbers.items()), "image")

@@ -4,8 +4,12 @@ from rom.interface.call import Argument, Call, Category, Requirement, Result, nu
 
 _APIC_NOTE = (
     "The interface says the linear address of the register; Linux passes its offset. "
-    "Below 0x1000 it is taken as an offset, which needs the APIC's page to be found first: "
-    "NONE is the honest answer of a ROM that cannot."
+    "Below 0x1000 it is taken as an offset. Without paging the APIC is where the MSR 1B says; with "
+    "paging the ROM looks once, from the top of the linear space down, for a present and writable "
+    "page that maps it, and remembers that page: a guest that maps it elsewhere later passes "
+    "addresses. It reads page tables through slot 0 of SetLinearMapping, or until that is set "
+    "through the map in which VMI_Init was called, and leaves alone those outside of it. Where "
+    "nothing is found, or the processor has no APIC, reading answers 0 and writing does nothing."
 )
 _APIC_REGISTER = Argument("EAX", "register", "linear address of the APIC register, or its offset")
 

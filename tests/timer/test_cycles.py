@@ -1,8 +1,15 @@
 """The counters, and how fast they run."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import pytest
 
-from harness.booted import IF, Booted
+from harness.booted import IF, Booted, boot_to_ready
+from harness.guest import GuestFile
+from harness.machine.config import MachineConfig
+from harness.machine.process import Machine
+from harness.rom import Rom
 from tests.timer.steps import AVAILABLE, REAL, STOLEN, counter, wide
 
 PORT_B = 0x61
@@ -82,3 +89,29 @@ def test_real_and_available_are_one_clock(counted: Booted) -> None:
 @pytest.mark.parametrize("number", [STOLEN, 3, 77, 0x100, 0xFFFFFFFF])
 def test_nothing_is_stolen_and_other_counters_are_0(booted: Booted, number: int) -> None:
     assert counter(booted, number) == 0
+
+
+NEED_THE_COUNTER = {28, 66, 67, 68, 69, 70, 71}
+"""Numbers of RDTSC and the timer group."""
+
+
+@pytest.fixture
+def on_a_486(
+    machine_config: MachineConfig, wedge_rom: Rom, alarm_guest: GuestFile
+) -> Iterator[Booted]:
+    """The guest that sets alarms, on a processor without a time stamp counter."""
+    config = replace(machine_config, cpu="486", option_rom=wedge_rom.path, kernel=alarm_guest.path)
+    with Machine(config) as machine:
+        yield boot_to_ready(machine, wedge_rom, alarm_guest)
+
+
+def provided(booted: Booted) -> set[int]:
+    types = booted.control.read(booted.label("bound_type"), 74)
+    return {number for number, kind in enumerate(types) if kind}
+
+
+def test_without_a_time_stamp_counter_the_whole_group_is_missing(
+    on_a_486: Booted, booted: Booted
+) -> None:
+    assert provided(booted) - provided(on_a_486) == NEED_THE_COUNTER
+    assert provided(on_a_486) < provided(booted)
