@@ -31,11 +31,18 @@ _BASE = (
     *("checks/handlers.s", "checks/interrupts.s", "checks/descriptors.s"),
 )
 _CHECKS = (*_BASE, "checks/calls.s")
+_EVERY = (
+    *(*_BASE, "every/calls.s", "every/processor.s", "every/segments.s"),
+    *("every/pages.s", "every/ports.s", "every/user.s", "every/native.s"),
+)
 _ALARM = (*_BASE, "alarm/calls.s", "alarm/alarms.s", "alarm/timed.s", "alarm/handlers.s")
 
 GUESTS: Mapping[str, tuple[str, ...]] = {
     "checks": (*_CHECKS, "checks/flat.s"),
     "paged": (*_CHECKS, "checks/paging.s"),
+    "every": (*_EVERY, "checks/flat.s", "every/flat.s"),
+    "every-paged": (*_EVERY, "checks/paging.s", "every/paged.s"),
+    "every-pae": (*_EVERY, "every/pae.s", "every/long.s"),
     "alarm": (*_ALARM, "checks/flat.s", "alarm/flat.s"),
     "alarm-paged": (*_ALARM, "checks/paging.s", "alarm/paged.s"),
 }

@@ -40,6 +40,12 @@ IMAGE_LIMIT = 0xFF * headers.ROM_UNIT
 BLOCK_LIMIT = 48 * 1024
 """The largest block that SeaBIOS's POST Memory Manager was seen to grant below 1 MiB."""
 
+START_SIZE = 2 * 4096
+"""Bytes of the pages that processors start in: code and state, and page tables."""
+
+MORE_PROCESSORS = "smp_"
+"""Before the name of a stub: the one for machines with more than one processor."""
+
 INIT_ERRORS: Mapping[int, str] = {
     1: "the BIOS did not run the ROM's 16-bit init, or the image could not be written during POST",
     2: "the BIOS has no POST Memory Manager",
@@ -95,8 +101,9 @@ class Image:
         """What a harness needs to know of the ROM, ready for JSON. Offsets and sizes in bytes.
 
         `lazy` says that the guest's IF is the virtual CPU's and not the processor's own; `calls`
-        gives each call's relocation type and the offset of its stub in the RAM block, `post` the
-        offsets in the image of what the 16-bit init leaves there, `virtual_cpu` the fields of the
+        gives each call's relocation type and the offset of its stub in the RAM block, with one
+        processor and (`smp_offset`) with more. `block` is what each processor has of RAM (the
+        blocks of several stand one after another), `post` the offsets in the image of what the 16-bit init leaves there, `virtual_cpu` the fields of the
         virtual CPU from the block's start, `closed` the range of the block that runs with the
         real IF off.
         """
@@ -117,7 +124,13 @@ class Image:
             },
             "post": {
                 name: self.head.labels[name]
-                for name in ("rom_physical", "block_physical", "post_status")
+                for name in (
+                    "rom_physical",
+                    "block_physical",
+                    "post_status",
+                    "processors",
+                    "blocks",
+                )
             },
             "init_errors": {str(number): text for number, text in INIT_ERRORS.items()},
             "block": {
@@ -138,11 +151,13 @@ class Image:
     def _call(self, call: Call) -> dict[str, Any]:
         kind = self.backend.translation.get(call.name, RelocationType.NONE)
         provided = kind is not RelocationType.NONE
+        stub, labels = self.backend.stub(call.name), self.wedge.assembly.labels
         return {
             "name": call.name,
             "number": call.number(self.generation),
             "type": kind.name,
-            "offset": self.wedge.assembly.labels[call.name] if provided else None,
+            "offset": labels[stub] if provided else None,
+            "smp_offset": labels.get(MORE_PROCESSORS + stub, labels[stub]) if provided else None,
         }
 
 
@@ -157,18 +172,19 @@ def build_image(backend: Backend, generation: str = "3.0") -> Image:
     if generation not in BUILDABLE:
         known = ", ".join(BUILDABLE)
         raise ImageError(f"there is no generation {generation!r} to build; choose from {known}")
-    wedge = relocatable(wedge_source(backend.open_files, backend.closed_files))
+    source = wedge_source(backend.open_files, backend.closed_files, backend.data_files)
+    wedge = relocatable(source)
     check_prefixes(wedge.assembly)
-    block_size = len(wedge.assembly.code) + backend.zeroed
+    block_size = len(wedge.assembly.code)
     if block_size > BLOCK_LIMIT:
         raise ImageError(
             f"{backend.name}: the wedge needs {block_size} bytes of RAM and a BIOS grants "
             f"{BLOCK_LIMIT} below 1 MiB; make it smaller"
         )
-    table = list(_call_table(backend, generation, wedge.assembly.labels))
-    head = _assemble_head(backend, generation, wedge, block_size, table)
+    template = _template(backend, wedge)
+    head = _assemble_head(backend, generation, wedge, len(template))
     check_prefixes(head)
-    image = bytearray(head.code + wedge.assembly.code)
+    image = bytearray(head.code + template)
     image += bytes(-len(image) % headers.ROM_UNIT)
     if len(image) > IMAGE_LIMIT:
         raise ImageError(
@@ -181,39 +197,57 @@ def build_image(backend: Backend, generation: str = "3.0") -> Image:
     return Image(backend, generation, bytes(image), head, wedge, block_size)
 
 
+def _template(backend: Backend, wedge: Relocatable) -> bytes:
+    """The code of the wedge, as the image carries it; the data before it are all zero."""
+    code, labels = wedge.assembly.code, wedge.assembly.labels
+    if any(code[: labels["code_start"]]):
+        raise ImageError(f"{backend.name}: data start as zero; set them in backend_init instead")
+    return code[labels["code_start"] : labels["code_end"]]
+
+
 def _call_table(backend: Backend, generation: str, labels: Mapping[str, int]) -> Iterator[str]:
-    """A dword a call: the offset of its stub in the block, its type << 16, and the CPUID bit that
-    it needs << 24; 0 for NONE."""
-    for call in calls_of(generation):
-        kind = backend.translation.get(call.name, RelocationType.NONE)
-        if kind is RelocationType.NONE:
-            yield f".long 0  # {call.name}"
-            continue
-        if call.name not in labels:
-            raise ImageError(
-                f"{backend.name} promises {call.name} and has no stub of that name; "
-                f"add the label {call.name}: to one of its source files"
-            )
-        feature = NEEDED_FEATURES.get(call.name, 0)
-        yield f".long {feature << 24 | kind << 16 | labels[call.name]:#x}  # {call.name}"
+    """A dword a call: its stub's offset in the block, type << 16, CPUID bit << 24; 0 for NONE.
+
+    One table for a machine with one processor, and one for more.
+    """
+    for prefix in ("", MORE_PROCESSORS):
+        for call in calls_of(generation):
+            kind = backend.translation.get(call.name, RelocationType.NONE)
+            if kind is RelocationType.NONE:
+                yield f".long 0  # {call.name}"
+                continue
+            stub = backend.stub(call.name)
+            if stub not in labels:
+                raise ImageError(
+                    f"{backend.name} promises {call.name} and has no stub for it; "
+                    f"add the label {stub}: to one of its source files"
+                )
+            target = labels.get(prefix + stub, labels[stub])
+            needed = NEEDED_FEATURES.get(call.name, 0)
+            yield f".long {needed << 24 | kind << 16 | target:#x}  # {prefix}{call.name}"
 
 
 def _assemble_head(
-    backend: Backend, generation: str, wedge: Relocatable, block_size: int, table: list[str]
+    backend: Backend, generation: str, wedge: Relocatable, template_size: int
 ) -> Assembly:
     """The image itself, from the header to where the template begins, at address 0."""
     api = GENERATIONS[generation]
+    labels = wedge.assembly.labels
     numbers = {
         "API_MAJOR": api.major,
         "API_MINOR": api.minor,
         "ROM_MAJOR": ROM_VERSION[0],
         "ROM_MINOR": ROM_VERSION[1],
-        "CALL_COUNT": len(table),
-        "TEMPLATE_SIZE": len(wedge.assembly.code),
-        "BLOCK_SIZE": block_size,
-        "BLOCK_PARAGRAPHS": -(-block_size // 16),
-        "BACKEND_INIT": wedge.assembly.labels["backend_init"],
-        "FEATURES": wedge.assembly.labels["features"],
+        "CALL_COUNT": len(calls_of(generation)),
+        "TEMPLATE_SIZE": template_size,
+        "CODE_START": labels["code_start"],
+        "STRIDE": labels["wedge_end"],
+        "MOST_BLOCKS": BLOCK_LIMIT // labels["wedge_end"] if backend.lazy else 1,
+        "START_SIZE": START_SIZE,
+        "BACKEND_INIT": labels["backend_init"],
+        "LINEAR_OFFSET": labels["linear_offset"],
+        "START_PAGE": labels["start_page"],
+        "FEATURES": labels["features"],
     }
     before = list(generated(virtual_cpu.constants(), "virtual_cpu"))
     before += generated((f".set {name}, {value}" for name, value in numbers.items()), "image")
@@ -225,6 +259,7 @@ def _assemble_head(
         f'product: .asciz "VMI ROM, {backend.name}"',
     ]
     after += generated(strings, "strings")
+    table = _call_table(backend, generation, labels)
     after += generated([".balign 4", "calls:", *table], "calls")
     offsets = _data(".word", wedge.relocations, 8)
     after += generated(["relocations:", *offsets, "relocations_end:"], "relocations")

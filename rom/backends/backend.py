@@ -1,7 +1,7 @@
 """What a backend is: how it translates the calls, and the source that does it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rom.interface.relocation import RelocationType
@@ -11,10 +11,10 @@ from rom.interface.relocation import RelocationType
 class Backend:
     """One hypervisor's side of the ROM.
 
-    `translation` says for each call that the backend provides how a guest reaches its stub; the
-    stub's label is the call's name. A call that is not in it answers NONE, so the guest keeps its
-    native code. `open_files` and `closed_files` are named from `rom/`, or are paths of other files;
-    `zeroed` is the number of bytes of RAM wanted after the wedge, cleared (the shadow IDT).
+    `translation` says for each call that the backend provides how a guest reaches its stub. The
+    stub's label is the call's name, or what `stubs` says instead. A call that is not in
+    `translation` answers NONE, so the guest keeps its native code. `open_files`, `closed_files` and
+    `data_files` are named from `rom/`, or are paths of other files (see `wedge/source.py`).
     """
 
     name: str
@@ -22,7 +22,12 @@ class Backend:
     translation: Mapping[str, RelocationType]
     open_files: tuple[str | Path, ...]
     closed_files: tuple[str | Path, ...] = ()
-    zeroed: int = 0
+    data_files: tuple[str | Path, ...] = ("wedge/data.s",)
+    stubs: Mapping[str, str] = field(default_factory=dict)
+
+    def stub(self, call: str) -> str:
+        """The label of a call's stub."""
+        return self.stubs.get(call, call)
 
     @property
     def lazy(self) -> bool:
@@ -51,7 +56,6 @@ DESCRIPTORS: Mapping[str, RelocationType] = dict.fromkeys(
 SHARED_FILES = (
     *("wedge/processor.s", "wedge/mmu.s", "wedge/ports.s"),
     *("wedge/apic.s", "wedge/clock.s", "wedge/timer.s", "wedge/wallclock.s"),
-    "wedge/timer_data.s",
 )
 """Source of the calls below: the same in every ROM that has the machine to itself."""
 

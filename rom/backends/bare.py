@@ -16,7 +16,6 @@ BARE = Backend(
     open_files=("backends/bare.s", "wedge/descriptors.s", *SHARED_FILES),
     closed_files=(
         *("wedge/arrive.s", "wedge/deliver.s", "wedge/pic.s"),
-        *("backends/shadow.s", "wedge/power.s"),
+        *("backends/shadow.s", "backends/smp.s", "wedge/power.s"),
     ),
-    zeroed=256 * 8,
 )

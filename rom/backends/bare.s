@@ -93,17 +93,18 @@ GetTR:
     ret
 
 # For the calls that both backends share: mask, out: EAX = the mask that was; and back, in: EAX.
+# They may be on any processor.
 mask_guest:
-    movl cpu(virtual_if), %eax
-    movl $0, cpu(virtual_if)
-    ret
+    call smp_GetInterruptMask
+    jmp smp_DisableInterrupts
 unmask_guest:
-    jmp SetInterruptMask
+    jmp smp_SetInterruptMask
 
 # How closed code returns to its caller: with the real IF that guest code has.
 leave_closed:
     testl $IF, cpu(real_if)
     jz leave_closed_off
+leave_open:
     sti
     ret
 leave_closed_off:

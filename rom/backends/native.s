@@ -76,19 +76,24 @@ GetTR:
     strw %ax
     ret
 
-# In: EAX = table, EDX = index, ECX = low dword, 4(%esp) = high dword.
-# No interrupt comes between the two stores. Segment registers keep their hidden parts until the
-# guest loads them again, as after the same two stores on the bare machine.
+# In: EAX = table, EDX = index, ECX = low dword, 4(%esp) = high dword. Past 255 there is no vector,
+# past 8191 no table: nothing is stored. No interrupt comes between the two stores. Segment registers
+# keep their hidden parts until the guest loads them again, as after the same two stores on the bare
+# machine.
+WriteIDTEntry:
+    cmpl $255, %edx
+    ja write_nothing
 WriteGDTEntry:
 WriteLDTEntry:
-WriteIDTEntry:
-    leal (%eax,%edx,8), %eax
-    movl 4(%esp), %edx
+    cmpl $8191, %edx
+    ja write_nothing
     pushfl
     cli
-    movl %ecx, (%eax)
-    movl %edx, 4(%eax)
+    movl %ecx, (%eax,%edx,8)
+    movl 8(%esp), %ecx
+    movl %ecx, 4(%eax,%edx,8)
     popfl
+write_nothing:
     ret
 
 # In: EAX = IOPL at its place in EFLAGS; other bits do not count.

@@ -7,8 +7,20 @@
 # is copied as it is, so a task gate, a 16-bit gate, or an exception's missing gate acts as the
 # processor makes it act.
 
-# In: ECX = limit, EDX = base of the guest's table.
+# In: ECX = limit, EDX = base of the guest's table. Its gates fill two pages at the most, which may
+# not be mapped: its first and its last byte are read before anything changes.
 set_idt:
+    movl $256*8-1, %eax
+    cmpl %eax, %ecx
+    jae set_idt_whole
+    movl %ecx, %eax
+set_idt_whole:
+    incl %eax
+    andl $0xfff8, %eax
+    jz set_idt_mapped                       # no gate at all, so any base will do
+    cmpb $0, %ss:(%edx)
+    cmpb $0, %ss:-1(%edx,%eax)
+set_idt_mapped:
     cli
     movw %cx, cpu(idt_limit)
     movl %edx, cpu(idt_base)
@@ -16,32 +28,50 @@ set_idt:
     call shadow_table
     jmp leave_closed
 
-# In: EAX = table, EDX = index, ECX = low dword, 4(%esp) = high dword. Both words are stored with
-# no interrupt between them; segment registers keep their hidden parts until they are loaded again.
+# In: EAX = table, EDX = index, ECX = low dword, 4(%esp) = high dword. Past 8191 there is no table:
+# nothing is stored. Both words are stored with no interrupt between them; segment registers keep
+# their hidden parts until they are loaded again.
 WriteGDTEntry:
 WriteLDTEntry:
-    leal (%eax,%edx,8), %eax
-    movl 4(%esp), %edx
-    cli
-    movl %ecx, (%eax)
-    movl %edx, 4(%eax)
-    jmp leave_closed
-
-# The same, and the shadow gate follows when the table is the one that SetIDT named.
-WriteIDTEntry:
-    pushl %ebx
-    movl 8(%esp), %ebx
+    cmpl $8191, %edx
+    ja write_nothing
     cli
     movl %ecx, (%eax,%edx,8)
-    movl %ebx, 4(%eax,%edx,8)
-    popl %ebx
-    cmpl cpu(idt_base), %eax
-    jne leave_closed
-    movl %edx, %eax
-    cmpl $255, %eax
-    ja leave_closed
-    call shadow_gate
+    movl 4(%esp), %ecx
+    movl %ecx, 4(%eax,%edx,8)
     jmp leave_closed
+
+# The same to 255, and the shadow gate follows on each processor whose table by SetIDT it is:
+# processors may share one.
+WriteIDTEntry:
+    cmpl $255, %edx
+    ja write_nothing
+    cli
+    movl %ecx, (%eax,%edx,8)
+    movl 4(%esp), %ecx
+    movl %ecx, 4(%eax,%edx,8)
+    pushl %ebx
+    pushl %esi
+    movl %eax, %esi
+    movl %edx, %eax
+    xorl %ebx, %ebx
+    subl cpu(to_first), %ebx                # EBX = a processor's block, as distance from this one
+write_gate_next:
+    cmpl %esi, cpu(idt_base, %ebx)
+    jne write_gate_not
+    leal shadow_gate(%ebx), %ecx
+    call *%ecx
+write_gate_not:
+    addl $wedge_end-virtual_cpu, %ebx
+    movl %ebx, %ecx
+    addl cpu(to_first), %ecx
+    cmpl cpu(blocks_size), %ecx
+    jb write_gate_next
+    popl %esi
+    popl %ebx
+    jmp leave_closed
+write_nothing:
+    ret
 
 # In: EAX = IOPL at its place in EFLAGS; other bits do not count. The IF of this POPF is off.
 SetIOPLMask:

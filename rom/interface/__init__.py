@@ -3,7 +3,8 @@
 One row a call feeds the stubs of the ROM, the include of the guests, the documentation, the
 decoders and the tests. `calls` has the rows and finds them, `call` says what a row is, `headers`
 has the layouts, `relocation` the record of GetRelocationInfo, `constants` the flags, `probe` the
-checks of a guest that looks for a ROM, `include` and `page` the texts generated from all that.
+checks of a guest that looks for a ROM, `entries` what it calls first, `include` and `page` the
+texts generated from all that.
 """
 
 from rom.interface.call import (
@@ -12,6 +13,7 @@ from rom.interface.call import (
     Call,
     Category,
     Generation,
+    Outcome,
     Requirement,
     Result,
     Segments,
@@ -31,6 +33,7 @@ __all__ = [
     "Category",
     "Generation",
     "InterfaceError",
+    "Outcome",
     "ProbeStep",
     "Relocation",
     "RelocationType",

@@ -81,6 +81,18 @@ class Result:
     meaning: str
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What bad or unusual input does: the case, and what is defined to happen, as phrases.
+
+    A fault "in the stub" is the instruction's own: the guest's handler sees EIP inside the ROM,
+    nothing has changed before, and when it has mended the cause and returns, the call goes on.
+    """
+
+    case: str
+    outcome: str
+
+
 STANDARD_CLOBBERS = frozenset({"EAX", "ECX", "EDX", "flags"})
 MEMORY_CLOBBERS = STANDARD_CLOBBERS | {"memory"}
 FLAGS_ONLY = frozenset({"flags"})
@@ -96,7 +108,8 @@ class Call:
     afterwards besides the registers of the results: names of registers, "flags", "memory" (the
     guest's compiler must assume that memory changed). `returns` is False for calls that never come
     back to their caller. `notes` say what the record of the interface leaves open and what is
-    decided here; '' when nothing is.
+    decided here; '' when nothing is. `outcomes` define what bad or unusual input does; none of it
+    ever changes the ROM's own state beyond what is said.
     """
 
     name: str
@@ -110,6 +123,7 @@ class Call:
     requirement: Requirement = Requirement.OPTIONAL
     returns: bool = True
     notes: str = ""
+    outcomes: tuple[Outcome, ...] = ()
 
     def number(self, generation: str) -> int:
         """Answer the call's number in a generation; raise UnknownCall where it has none."""

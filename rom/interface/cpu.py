@@ -6,12 +6,16 @@ from rom.interface.call import (
     Argument,
     Call,
     Category,
+    Outcome,
     Requirement,
     Result,
     numbers,
 )
 
 _MSR = Argument("ECX", "index", "MSR number, as for the instruction")
+_REFUSED = "#GP in the stub, where the processor refuses it"
+_NO_REGISTER = "a number past 7"
+_ALIASES = Outcome("number 4 or 5", "DR6 or DR7, also while CR4.DE is set")
 
 CALLS = (
     Call(
@@ -32,6 +36,7 @@ CALLS = (
         clobbers=FLAGS_ONLY,
         notes="The convention is the instruction's own: EBX is an output, not preserved. "
         "Features that the backend cannot keep, such as SEP, are hidden here.",
+        outcomes=(Outcome("a leaf past the highest", "what the processor answers to it"),),
     ),
     Call(
         "WRMSR",
@@ -42,6 +47,7 @@ CALLS = (
         clobbers=MEMORY_CLOBBERS,
         requirement=Requirement.UNUSED,
         notes="Linux executes WRMSR itself, so that a bad index faults as it does natively.",
+        outcomes=(Outcome("an index or a value that the MSR does not have", _REFUSED),),
     ),
     Call(
         "RDMSR",
@@ -52,6 +58,7 @@ CALLS = (
         results=(Result("EDX:EAX", "value", "64-bit value"),),
         requirement=Requirement.UNUSED,
         notes="Linux executes RDMSR itself, so that a bad index faults as it does natively.",
+        outcomes=(Outcome("an index that no MSR has", _REFUSED),),
     ),
     Call(
         "SetCR0",
@@ -60,6 +67,7 @@ CALLS = (
         "Writes CR0.",
         arguments=(Argument("EAX", "value", "new CR0"),),
         clobbers=MEMORY_CLOBBERS,
+        outcomes=(Outcome("bits that exclude each other, as PG without PE", _REFUSED),),
     ),
     Call(
         "SetCR2",
@@ -76,6 +84,9 @@ CALLS = (
         arguments=(Argument("EAX", "value", "new CR3: guest-physical address and flags"),),
         clobbers=MEMORY_CLOBBERS,
         notes="May be queued while the lazy mode is CPU.",
+        outcomes=(
+            Outcome("with PAE, a page-directory-pointer entry with reserved bits", _REFUSED),
+        ),
     ),
     Call(
         "SetCR4",
@@ -84,6 +95,7 @@ CALLS = (
         "Writes CR4.",
         arguments=(Argument("EAX", "value", "new CR4"),),
         clobbers=MEMORY_CLOBBERS,
+        outcomes=(Outcome("a bit that the processor does not have", _REFUSED),),
     ),
     Call(
         "GetCR0",
@@ -128,6 +140,7 @@ CALLS = (
             Argument("EAX", "register", "number of the debug register, 0 to 7"),
             Argument("EDX", "value", "new value"),
         ),
+        outcomes=(Outcome(_NO_REGISTER, "nothing happens"), _ALIASES),
     ),
     Call(
         "GetDR",
@@ -137,6 +150,7 @@ CALLS = (
         arguments=(Argument("EAX", "register", "number of the debug register, 0 to 7"),),
         results=(Result("EAX", "value", "its value"),),
         notes="A backend without debug registers may answer 0.",
+        outcomes=(Outcome(_NO_REGISTER, "the answer is 0"), _ALIASES),
     ),
     Call(
         "RDPMC",
@@ -146,6 +160,12 @@ CALLS = (
         arguments=(Argument("ECX", "counter", "counter number, as for the instruction"),),
         results=(Result("EDX:EAX", "value", "counter value"),),
         requirement=Requirement.UNUSED,
+        outcomes=(
+            Outcome(
+                "a counter that the processor does not have",
+                "#GP in the stub, or #UD where there are none",
+            ),
+        ),
     ),
     Call(
         "RDTSC",

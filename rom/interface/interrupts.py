@@ -10,6 +10,7 @@ from rom.interface.call import (
     Argument,
     Call,
     Category,
+    Outcome,
     Requirement,
     Result,
     Segments,
@@ -53,6 +54,7 @@ CALLS = (
         clobbers=FLAGS_ONLY,
         segments=Segments.CS_SS,
         notes="EAX is preserved.",
+        outcomes=(Outcome("bits besides 9", "they are ignored"),),
     ),
     Call(
         "IRET",
@@ -76,6 +78,10 @@ CALLS = (
         returns=False,
         notes="The places hold when the relocation is JUMP_REL; with CALL_REL there is one "
         "return address below the frame. NONE and NOP crash Linux. IOPL is not restored.",
+        outcomes=(
+            Outcome("a frame that the processor refuses", "its fault, with EIP inside the ROM"),
+            Outcome("a return to user mode with bit 9 clear", "the user runs masked"),
+        ),
     ),
     Call(
         "SYSEXIT",
@@ -91,11 +97,15 @@ CALLS = (
         requirement=Requirement.REQUIRED,
         returns=False,
         notes="Linux executes it only when CPUID shows SEP, but patches its place in any case.",
+        outcomes=(Outcome("SYSENTER_CS is null", "#GP in the stub"),),
     ),
     Call(
         "Halt",
         numbers(35, 42),
         Category.INTERRUPTS,
         "Enables interrupts and waits for one.",
+        outcomes=(
+            Outcome("something is pending", "it is delivered and the call returns, without a wait"),
+        ),
     ),
 )

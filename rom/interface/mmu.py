@@ -9,6 +9,7 @@ from rom.interface.call import (
     Argument,
     Call,
     Category,
+    Outcome,
     Requirement,
     Result,
     numbers,
@@ -16,7 +17,16 @@ from rom.interface.call import (
 
 _TYPE = Argument("EDX", "flags", "PageType flags")
 _LEVEL = "The level in the flags is a hint: Linux passes PT for some directory entries. "
-_UNVERIFIED = "The record has the number only: whether addresses or frame numbers is not verified."
+_UNVERIFIED = (
+    "The record has the number only; whether it takes addresses or frame numbers is not known. "
+    "Where guest-physical memory is the machine's own the answer is right for both."
+)
+_UNMAPPED = Outcome(
+    "an entry's address that is not mapped, as a null one may be", "#PF in the stub"
+)
+_ANY_FLAGS = Outcome("flags that are not known", "they are ignored, as all flags are")
+_NOTHING = Outcome("any input", "nothing happens; no entry is looked at")
+_ANY_PAGE = Outcome("a page that is no memory, or is registered twice or never", "nothing happens")
 
 CALLS = (
     Call(
@@ -31,6 +41,7 @@ CALLS = (
         ),
         clobbers=MEMORY_CLOBBERS,
         notes=_LEVEL + "Generation 13.0 has another call of this name.",
+        outcomes=(_UNMAPPED, _ANY_FLAGS),
     ),
     Call(
         "SetPxELong",
@@ -46,6 +57,7 @@ CALLS = (
         ),
         clobbers=MEMORY_CLOBBERS,
         notes=_LEVEL + "Generation 13.0 has another call of this name.",
+        outcomes=(_UNMAPPED, _ANY_FLAGS),
     ),
     Call(
         "UpdatePxE",
@@ -56,6 +68,7 @@ CALLS = (
             Argument("EAX", "entry", "linear address of the entry"),
             Argument("EDX", "flags", "PteFlag flags and the linear address that the entry maps"),
         ),
+        outcomes=(_NOTHING,),
     ),
     Call(
         "UpdatePxELong",
@@ -66,6 +79,7 @@ CALLS = (
             Argument("EAX", "entry", "linear address of the entry"),
             Argument("EDX", "flags", "PteFlag flags and the linear address that the entry maps"),
         ),
+        outcomes=(_NOTHING,),
     ),
     Call(
         "MachineToPhysical",
@@ -76,6 +90,9 @@ CALLS = (
         results=(Result("EAX", "physical", "guest-physical address or frame number"),),
         requirement=Requirement.UNUSED,
         notes=_UNVERIFIED,
+        outcomes=(
+            Outcome("an address or frame past the memory there is", "it comes back all the same"),
+        ),
     ),
     Call(
         "PhysicalToMachine",
@@ -86,6 +103,9 @@ CALLS = (
         results=(Result("EAX", "machine", "machine address or frame number"),),
         requirement=Requirement.UNUSED,
         notes=_UNVERIFIED,
+        outcomes=(
+            Outcome("an address or frame past the memory there is", "it comes back all the same"),
+        ),
     ),
     Call(
         "AllocatePage",
@@ -99,8 +119,10 @@ CALLS = (
             Argument("[ESP+4]", "start", "first entry to clone"),
             Argument("[ESP+8]", "count", "number of entries to clone"),
         ),
-        notes="ZEROED is not to be relied on: Linux says it of its boot directory, which is in "
-        "use. In generation 13.0 PAE and PDP are both 0x04.",
+        notes="Linux copies the entries of a clone itself, so CLONE is a hint. ZEROED is not to be "
+        "relied on: Linux says it of its boot directory, which is in use. In generation 13.0 PAE "
+        "and PDP are both 0x04.",
+        outcomes=(_ANY_PAGE, _ANY_FLAGS),
     ),
     Call(
         "ReleasePage",
@@ -109,6 +131,7 @@ CALLS = (
         "Takes back what AllocatePage registered.",
         arguments=(Argument("EAX", "pfn", "page frame number"), _TYPE),
         notes="In generation 13.0 PAE and PDP are both 0x04.",
+        outcomes=(_ANY_PAGE, _ANY_FLAGS),
     ),
     Call(
         "InvalPage",
@@ -117,6 +140,7 @@ CALLS = (
         "Invalidates the TLB entry of one page, a large one too.",
         arguments=(Argument("EAX", "address", "linear address in the page"),),
         clobbers=MEMORY_CLOBBERS,
+        outcomes=(Outcome("an address that is not mapped", "nothing happens"),),
     ),
     Call(
         "FlushTLB",
@@ -125,6 +149,11 @@ CALLS = (
         "Flushes the TLB, global entries only when asked for.",
         arguments=(Argument("EAX", "flags", "FlushFlag flags: 1, or 3 for global entries too"),),
         clobbers=MEMORY_CLOBBERS,
+        outcomes=(
+            Outcome("flags without 1", "it is flushed as if 1 were set"),
+            Outcome("3 while CR4.PGE is clear", "as 1: there are no global entries"),
+            Outcome("flags that are not known", "they are ignored"),
+        ),
     ),
     Call(
         "SetLinearMapping",
@@ -138,6 +167,10 @@ CALLS = (
             Argument("[ESP+4]", "pfn", "first page frame number"),
         ),
         notes="A hint: doing nothing is right for a backend that reads entries where they are.",
+        outcomes=(
+            Outcome("a slot past 3", "nothing happens"),
+            Outcome("no pages", "the slot is unused again"),
+        ),
     ),
     Call(
         "SetLazyMode",
@@ -148,5 +181,6 @@ CALLS = (
         clobbers=MEMORY_CLOBBERS,
         notes="A value, not a set of bits; a backend that queues nothing need not provide it. "
         "FlushDeferredCalls of generation 13.0 is another call.",
+        outcomes=(Outcome("a mode that is not known", "nothing happens"),),
     ),
 )

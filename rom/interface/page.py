@@ -1,9 +1,11 @@
 """The documentation page of the calls: `python -m rom.interface.page` writes docs/calls.md."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from rom.interface.call import Argument, Call, Category, Result
 from rom.interface.calls import calls_of
+from rom.interface.entries import ENTRIES, Entry
 from rom.interface.errors import InterfaceError
 
 PAGE = Path(__file__).parents[2] / "docs" / "calls.md"
@@ -25,17 +27,21 @@ the user's, so a stub reaches memory through SS.
 
 Linux: *required* calls crash it when missing, *optional* ones leave its native code in place, the
 *timer group* is all or none, and some are *never asked* for.
+
+Bad and unusual input has a defined outcome, too. A fault *in the stub* is the instruction's own:
+the guest's handler sees EIP inside the ROM, nothing has changed before, and when the handler has
+mended the cause and returns, the call goes on.
 """
 _COLUMNS = "| number | call | in | out | clobbers | segments | Linux | meaning |"
 
 
 def calls_page(generation: str = "3.0") -> str:
-    """Answer the page in Markdown: a table for each category, then the notes of its calls.
+    """Answer the page in Markdown: for each category a table, the outcomes of bad input, and notes.
 
     Raises UnknownCall for a generation that is not known.
     """
     calls = calls_of(generation)
-    parts = [_HEAD.format(generation=generation)]
+    parts = [_HEAD.format(generation=generation), _entries()]
     for category in Category:
         rows = [call for call in calls if call.category is category]
         if rows:
@@ -47,7 +53,24 @@ def _section(category: Category, rows: list[Call], generation: str) -> str:
     lines = [f"## {category.value}", "", _COLUMNS, "|---" * _COLUMNS.count("| ") + "|"]
     lines += [_row(call, generation) for call in rows]
     notes = [f"- **{call.name}**: {call.notes}" for call in rows if call.notes]
-    return "\n".join([*lines, "", *notes, ""] if notes else [*lines, ""])
+    notes = [*notes, ""] if notes else []
+    return "\n".join([*lines, "", *_outcomes(rows), *notes])
+
+
+def _entries() -> str:
+    lines = ["## The two entries", "", "| entry | offset | in | out | meaning |", "|---" * 5 + "|"]
+    for entry in ENTRIES:
+        places = f"{_places(entry.arguments)} | {_places(entry.results)}"
+        lines.append(f"| {entry.name} | {entry.offset:#x} | {places} | {entry.meaning} |")
+    return "\n".join([*lines, "", *_outcomes(ENTRIES)])
+
+
+def _outcomes(rows: Iterable[Call | Entry]) -> list[str]:
+    lines = [
+        f"| {row.name} | {found.case} | {found.outcome} |" for row in rows for found in row.outcomes
+    ]
+    head = ["| call | bad or unusual input | outcome |", "|---|---|---|"]
+    return [*head, *lines, ""] if lines else []
 
 
 def _row(call: Call, generation: str) -> str:

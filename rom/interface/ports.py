@@ -5,6 +5,7 @@ from rom.interface.call import (
     Argument,
     Call,
     Category,
+    Outcome,
     Requirement,
     Result,
     numbers,
@@ -15,6 +16,13 @@ _COUNT = Argument("ECX", "count", "number of units")
 _LEFT = Result("ECX", "left", "0")
 _NOTE = "The number is from the call list of VMI 3.0 alone; mainline Linux does not define it."
 _WIDTHS = (("L", "dword", "EAX"), ("B", "byte", "AL"), ("W", "word", "AX"))
+
+_NO_DEVICE = "a port that nothing answers at"
+_NO_COUNT = Outcome("count 0", "nothing is moved, and no port is touched")
+_UNMAPPED = Outcome(
+    "memory that is not mapped",
+    "#PF in the stub, with the registers of the units that are left; a string goes on there",
+)
 
 
 def _in(letter: str, unit: str, place: str, in_3_0: int, in_13_0: int) -> Call:
@@ -28,6 +36,7 @@ def _in(letter: str, unit: str, place: str, in_3_0: int, in_13_0: int) -> Call:
         clobbers=frozenset({"memory"}),
         requirement=Requirement.UNUSED,
         notes=_NOTE,
+        outcomes=(Outcome(_NO_DEVICE, "all bits of the answer are set"),),
     )
 
 
@@ -42,6 +51,7 @@ def _ins(letter: str, unit: str, in_3_0: int, in_13_0: int) -> Call:
         clobbers=frozenset({"EDI", "ECX", "memory"}),
         requirement=Requirement.UNUSED,
         notes=_NOTE + " The specification names ESI by mistake.",
+        outcomes=(_NO_COUNT, _UNMAPPED),
     )
 
 
@@ -55,6 +65,7 @@ def _out(letter: str, unit: str, in_3_0: int, in_13_0: int) -> Call:
         clobbers=NO_CLOBBERS,
         requirement=Requirement.UNUSED,
         notes=_NOTE,
+        outcomes=(Outcome(_NO_DEVICE, "nothing happens"),),
     )
 
 
@@ -69,6 +80,7 @@ def _outs(letter: str, unit: str, in_3_0: int, in_13_0: int) -> Call:
         clobbers=frozenset({"ESI", "ECX"}),
         requirement=Requirement.UNUSED,
         notes=_NOTE,
+        outcomes=(_NO_COUNT, _UNMAPPED),
     )
 
 
@@ -84,6 +96,9 @@ CALLS = (
         "Sets the guest's IOPL, which POPF and IRET may be unable to change.",
         arguments=(Argument("EAX", "mask", "IOPL at its place in EFLAGS: iopl << 12"),),
         notes="Port access for the user never gives it control of the virtual IF.",
+        outcomes=(
+            Outcome("bits besides 12 and 13", "they are ignored; IF and all other flags stay"),
+        ),
     ),
     Call(
         "IODelay",

@@ -1,6 +1,6 @@
 """Calls on processors as wholes: starting, local APIC, reset, power, callbacks."""
 
-from rom.interface.call import Argument, Call, Category, Requirement, Result, numbers
+from rom.interface.call import Argument, Call, Category, Outcome, Requirement, Result, numbers
 
 _APIC_NOTE = (
     "The interface says the linear address of the register; Linux passes its offset. "
@@ -22,6 +22,7 @@ CALLS = (
         arguments=(Argument("EAX", "how", "RebootKind: 0 as by INIT, 1 as by hardware reset"),),
         requirement=Requirement.UNUSED,
         returns=False,
+        outcomes=(Outcome("a kind that is not known", "a hard reset"),),
     ),
     Call(
         "Shutdown",
@@ -66,6 +67,7 @@ CALLS = (
         "Registers functions of the guest that the ROM may call.",
         requirement=Requirement.UNUSED,
         notes="The record has the name and the number only: arguments and effect are not known, "
-        "so no ROM provides it.",
+        "so it does nothing, and a guest that tries it goes on.",
+        outcomes=(Outcome("any input", "nothing happens"),),
     ),
 )

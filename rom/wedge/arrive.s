@@ -15,7 +15,7 @@ external:
     je external_masked
     cmpl $0, cpu(pending)
     jne external_over_pending
-    orl $IF, 12(%esp)                       # user code with IOPL 3 may have cleared the real one
+    orl $IF, 12(%esp)                       # INT n may come while the real one is off
     pushl cpu(real_if)
 
 # Enter the guest's handler. Stack: IF for the handler, vector, then the frame (and error code) as
@@ -137,17 +137,26 @@ is_for_software:
 not_for_software:
     ret
 
-# Enabled, yet something is pending. From user mode it may be LEFT alone, and that is over. Else a
-# recorded vector waits for the EOI of a higher one whose handler enabled early: what arrives now is
-# higher still; note its line, for the same reason.
+# Enabled, yet something is pending. From user mode it may be LEFT alone, and that is over: user
+# code's IF is the real one, which INT n finds off if IOPL 3 let it do CLI. Else a recorded vector
+# waits for the EOI of a higher one whose handler enabled early: what arrives now is higher still;
+# note its line, for the same reason.
 external_over_pending:
-    orl $IF, 12(%esp)
     testb $3, 8(%esp)
-    jz external_note
+    jz external_over_kernel
     andl $~LEFT, cpu(pending)
+    testl $IF, 12(%esp)
+    jz external_user_masked
+    testl $ARRIVALS, cpu(pending)
     jnz external_note
     pushl cpu(real_if)
     jmp enter
+external_user_masked:
+    movl $0, cpu(virtual_if)
+    pushl cpu(real_if)
+    jmp enter
+external_over_kernel:
+    orl $IF, 12(%esp)
 external_note:
     pushl %eax
     pushl %ecx
@@ -205,6 +214,9 @@ exception_frame:
     subl $closed_start, %eax
     cmpl $closed_end-closed_start, %eax
     jb exception_closed
+    addl cpu(to_first), %eax                # the way here from a call is in the first block
+    cmpl $closed_end-closed_start, %eax
+    jb exception_closed
     testl $LEFT, cpu(pending)
     jz exception_open
     testl $IF, %ss:8(%ecx)
@@ -215,8 +227,13 @@ exception_frame:
     movl $0, cpu(virtual_if)
     movl $0, cpu(real_if)
     orl $HELD, cpu(pending)
-exception_user:
     andl $~LEFT, cpu(pending)
+    jmp exception_open
+exception_user:                             # user code's IF is the real one
+    andl $~LEFT, cpu(pending)
+    movl %ss:8(%ecx), %eax
+    andl $IF, %eax
+    movl %eax, cpu(virtual_if)
 exception_open:
     movl cpu(real_if), %eax
     movl %eax, 8(%esp)

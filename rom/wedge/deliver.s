@@ -23,6 +23,9 @@ IRET:
     subl $closed_start, %eax
     cmpl $closed_end-closed_start, %eax
     jb iret_closed
+    addl cpu(to_first), %eax
+    cmpl $closed_end-closed_start, %eax
+    jb iret_closed
     movl 12(%esp), %eax
     andl $IF, %eax
     movl %eax, cpu(virtual_if)
@@ -33,11 +36,10 @@ IRET:
     movl $0, cpu(pending)
     popl %eax
     iretl                                   # the image's IF is on, as the real one is to be
+# User code's IF is the real one. With IOPL 3 it may have cleared it, and the image says so: it is
+# off then as long as user code runs, but nothing goes on waiting here because of that.
 iret_user:
-    movl 12(%esp), %eax
-    andl $IF, %eax
-    movl %eax, cpu(virtual_if)
-    jz iret_masked                          # (the interface does not say what that would mean)
+    movl $IF, cpu(virtual_if)
     testl $ARRIVALS, cpu(pending)
     jnz iret_pending
     movl $IF, cpu(real_if)

@@ -45,13 +45,26 @@ current_tss:
 no_tss:
     ret
 
-# In: EAX = selector. LTR refuses a busy TSS; SetTR names the TSS to use and may name it again,
-# so the busy bit is cleared first. A null selector faults as LTR does. ECX and flags change.
+# In: EAX = selector. LTR refuses a busy TSS; SetTR names the TSS to use and may name it again, so
+# the busy bit is cleared first. Where LTR faults for another reason the GDT stays as it was: the
+# selector is null, past the limit, of an LDT, or of no TSS. ECX, EDX and flags change.
 load_task_register:
-    testl $0xfff8, %eax
+    movzwl %ax, %ecx
+    testl $0xfff8, %ecx
     jz load_tr
-    movl %eax, %ecx
+    testb $4, %cl
+    jnz load_tr
+    orl $7, %ecx
+    subl $8, %esp
+    sgdtl (%esp)
+    cmpw (%esp), %cx
+    leal 8(%esp), %esp                      # ADD would change the flags
+    ja load_tr
     call gdt_descriptor
+    movb %ss:5(%ecx), %dl
+    andb $0x15, %dl                         # a system descriptor, TSS: 16 or 32 bits, busy or not
+    cmpb $0x01, %dl
+    jne load_tr
     andb $0xfd, %ss:5(%ecx)
 load_tr:
     ltrw %ax

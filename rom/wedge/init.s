@@ -38,6 +38,20 @@ init_posted:
     cmpl $0, CPU_INITIALISED(%edi)
     jne init_done
 
+# Each processor's block gets the code, if POST did not bring it, and its place.
+    pushl %edi
+    pushl blocks(%ebx)
+init_block:
+    cmpl $0, CPU_LINKED_AT(%edi)
+    jne init_relocate
+    pushl %edi
+    leal template(%ebx), %esi
+    addl $CODE_START, %edi
+    movl $TEMPLATE_SIZE, %ecx
+    rep
+    movsb
+    popl %edi
+init_relocate:
     movl %edi, %eax
     subl CPU_LINKED_AT(%edi), %eax
     movl %edi, CPU_LINKED_AT(%edi)
@@ -53,7 +67,36 @@ relocate_block:
     addl $2, %esi
     jmp relocate_block
 block_relocated:
+    movl %edi, %eax
+    subl 4(%esp), %eax
+    movl %eax, CPU_TO_FIRST(%edi)
+    imull $STRIDE, blocks(%ebx), %eax
+    movl %eax, CPU_BLOCKS_SIZE(%edi)
+    addl $STRIDE, %edi
+    decl (%esp)
+    jnz init_block
+    popl %eax
+    popl %edi
 
+# What all processors share: the guest's linear map, and who is here.
+    movl %ebx, %eax
+    subl rom_physical(%ebx), %eax
+    movl %eax, LINEAR_OFFSET(%edi)
+    cmpl $1, processors(%ebx)
+    jbe init_backend
+    movl start_physical(%ebx), %ecx
+    jecxz init_owner
+    addl %eax, %ecx
+    movl %ecx, START_PAGE(%edi)
+init_owner:
+    pushl %ebx
+    movl $1, %eax
+    cpuid
+    shrl $24, %ebx
+    incl %ebx
+    movl %ebx, CPU_OWNER(%edi)
+    popl %ebx
+init_backend:
     movl 12(%esp), %eax
     andl $IF, %eax                          # the flag state that the guest brings along
     leal BACKEND_INIT(%edi), %edx
@@ -62,6 +105,7 @@ block_relocated:
     xorl %eax, %eax
     jmp init_done
 init_no_ram:
+    addl $8, %esp
     movl $INIT_NO_RAM, %eax
 init_done:
     popl %esi
@@ -88,6 +132,10 @@ relocation_here:
     subl %cs:rom_physical(%ecx), %edx       # EDX = linear address of the block
     cmpl $0, %ss:CPU_INITIALISED(%edx)
     je relocation_none
+    cmpl $1, %cs:processors(%ecx)
+    jbe relocation_one
+    addl $CALL_COUNT, %eax                  # the second table
+relocation_one:
     movl %cs:calls(%ecx,%eax,4), %eax       # offset of the stub in the block, type << 16, and
     testl %eax, %eax                        # the number of the CPUID bit it needs << 24
     jz relocation_none

@@ -66,10 +66,6 @@ SetLinearMapping:
 set_mapping_done:
     ret
 
-.balign 4
-linear_mappings:                            # linear address, pages (0: unused), page frame number
-    .space 48
-
 # The guest's physical memory is the machine's: out is in.
 MachineToPhysical:
 PhysicalToMachine:

@@ -6,9 +6,14 @@
 # can still be written. The checksum byte is mended, so that the image stays a valid option ROM.
 
 .balign 4
+post_results:
 rom_physical:   .long 0         # physical address of this image, known from CS during POST
 block_physical: .long 0         # physical address of the RAM block, 0: there is none
 post_status:    .long 0         # one of the POST_ numbers; 0: this code never ran
+processors:     .long 0         # processors of the machine; more than 1: calls by their smp_ stubs
+blocks:         .long 0         # processors that the RAM block has room for
+start_physical: .long 0         # pages that processors start in; 0: there are none
+post_results_end:
 
 .set POST_READY, 1
 .set POST_NO_PMM, 2
@@ -52,33 +57,42 @@ find_pmm_next:
     movl $POST_NO_PMM, %ebp
     jmp post_done
 
-# pmmAllocate(length in paragraphs, handle, flags): conventional (1) and permanent (8).
 found_pmm:
-    pushw $9
-    pushl $0xffffffff
-    pushl $BLOCK_PARAGRAPHS
-    pushw $0
-    .byte 0x26, 0xff, 0x1e, 0x07, 0x00      # lcallw *%es:7
-    addw $12, %sp
-    shll $16, %edx
-    movw %ax, %dx                           # EDX = physical address of the block
-    movl $POST_NO_ROOM, %ebp
+    call count_processors
+    movl %eax, processors
+    movl $MOST_BLOCKS, %ecx
+    cmpl %ecx, %eax
+    jbe post_blocks
+    movl %ecx, %eax
+post_blocks:
+    movl %eax, blocks
+    imull $STRIDE/16, %eax, %ecx
+    call allocate
     testl %edx, %edx
-    jz post_done
+    jnz got_block
+    movl blocks, %eax                       # less may do: a processor without a block never runs
+    decl %eax
+    jnz post_blocks
+    movl $POST_NO_ROOM, %ebp
+    jmp post_done
 
-# Copy the wedge, clear the rest of the block, and relocate the copy.
+# Clear the block, copy the code, and relocate the copy. VMI_Init fills the other processors' blocks.
+got_block:
+    pushw %es
+    movl %edx, %ebx                         # EBX = physical address of the block
     movl %edx, %eax
     shrl $4, %eax
     movw %ax, %es
+    imull $STRIDE, blocks, %ecx
     xorw %di, %di
+    xorb %al, %al
+    rep
+    stosb
     movw $template, %si
+    movw $CODE_START, %di
     movw $TEMPLATE_SIZE, %cx
     rep
     movsb
-    xorb %al, %al
-    movw $BLOCK_SIZE-TEMPLATE_SIZE, %cx
-    rep
-    stosb
     movw $relocations, %si
     movw $relocations_end, %cx
 relocate_copy:
@@ -86,18 +100,71 @@ relocate_copy:
     jae copy_relocated
     lodsw
     movw %ax, %di
-    addl %edx, %es:(%di)
+    addl %ebx, %es:(%di)
     jmp relocate_copy
 copy_relocated:
-    movl %edx, %es:CPU_LINKED_AT
-    movl %edx, block_physical
+    movl %ebx, %es:CPU_LINKED_AT
+    movl %ebx, block_physical
     movl $POST_READY, %ebp
+    popw %es
+    cmpl $1, processors
+    jbe post_done
+    movl $START_SIZE/16, %ecx
+    call allocate
+    movl %edx, start_physical
+    jmp post_done
+
+# In: ECX = paragraphs, ES = segment of the "$PMM" structure. Out: EDX = physical address or 0; EAX
+# changes. pmmAllocate(length in paragraphs, handle, flags): conventional (1), aligned to the lowest
+# bit set in the length (4), permanent (8).
+allocate:
+    pushw $13
+    pushl $0xffffffff
+    pushl %ecx
+    pushw $0
+    .byte 0x26, 0xff, 0x1e, 0x07, 0x00      # lcallw *%es:7
+    addw $12, %sp
+    shll $16, %edx
+    movw %ax, %dx
+    ret
+
+# Out: EAX = processors of the machine: what QEMU's fw_cfg says (signature 0, count 5). On a machine
+# without it, be ready for as many as there is room for. ECX and EDX change.
+count_processors:
+    xorw %ax, %ax
+    movl $4, %ecx
+    call read_configuration
+    cmpl $0x554d4551, %eax                  # "QEMU"
+    movl $MOST_BLOCKS+1, %eax
+    jne count_done
+    movw $5, %ax
+    movl $2, %ecx
+    call read_configuration
+    shrl $16, %eax
+    testl %eax, %eax
+    jnz count_done
+    incl %eax
+count_done:
+    ret
+
+# In: AX = item, ECX = bytes. Out: EAX = the bytes, shifted in from above. EDX and ECX change.
+read_configuration:
+    movw $0x510, %dx
+    outw %ax, %dx
+    incw %dx
+    xorl %eax, %eax
+read_byte:
+    inb %dx, %al
+    rorl $8, %eax
+    decl %ecx
+    jnz read_byte
+    ret
 
 # Note the outcome, and take what was written out of the checksum byte (all of it was 0 before).
 post_done:
     movl %ebp, post_status
-    movw $rom_physical, %si
-    movw $12, %cx
+    movw $post_results, %si
+    movw $post_results_end-post_results, %cx
 mend_checksum:
     lodsb
     subb %al, rom_checksum

@@ -1,4 +1,8 @@
-"""The wedge's source: constants, virtual CPU, open code, closed code, entries of the vectors.
+"""The wedge's source: constants, data, open code, closed code, entries of the vectors.
+
+The *data* have pages of their own before the code: the virtual CPU first, what all calls share, and
+the shadow IDT. A store to a page that holds code costs an emulator, and a processor's caches, far
+more than the store. All data start as zero, so the image carries the code alone.
 
 *Open* code runs with the real IF as guest code has it. *Closed* code runs with the real IF off, and
 stands in one piece between `closed_start` and `closed_end`, so that an NMI can tell where it came
@@ -15,6 +19,8 @@ _ROM = Path(__file__).parent.parent
 
 WITH_ERROR_CODE = frozenset({8, 10, 11, 12, 13, 14, 17, 21})
 """Exceptions for which the processor pushes an error code (Intel SDM 3A, table 6-1)."""
+
+PAGE = 4096
 
 NMI = 2
 FIRST_EXTERNAL = 32
@@ -51,19 +57,29 @@ def vector_entries() -> Iterator[str]:
 
 
 def wedge_source(
-    open_files: Sequence[str | Path], closed_files: Sequence[str | Path]
+    open_files: Sequence[str | Path],
+    closed_files: Sequence[str | Path] = (),
+    data_files: Sequence[str | Path] = (),
 ) -> tuple[Line, ...]:
-    """The whole wedge, from the virtual CPU at offset 0 to the label `wedge_end`."""
+    """The whole wedge: data from offset 0, code from the label `code_start` to `code_end`.
+
+    `wedge_end` is on the page boundary after that: where another processor's block begins.
+    """
     lines = list(generated(virtual_cpu.constants(), "virtual_cpu"))
     start = [f"{virtual_cpu.LABEL}:", f".space {virtual_cpu.SIZE}"]
     lines += generated(start, "virtual_cpu")
+    for name in data_files:
+        lines += source_file(name)
+    if closed_files:
+        lines += generated([".balign 16, 0", "shadow_idt:", ".space 2048"], "shadow_idt")
+    lines += generated([f".balign {PAGE}, 0", "code_start:"], "wedge")
     for name in open_files:
         lines += source_file(name)
     if closed_files:
         lines += generated([".balign 16", "closed_start:"], "vectors")
         for name in closed_files:
             lines += source_file(name)
-        ends = ["closed_end:", ".balign 16", "shadow_idt:"]
-        lines += generated([*vector_entries(), *ends], "vectors")
-    lines += generated([".balign 16", "wedge_end:"], "wedge")
+        lines += generated([*vector_entries(), "closed_end:"], "vectors")
+    ends = ["code_end:", f".balign {PAGE}", "wedge_end:", ".set STRIDE, wedge_end-virtual_cpu"]
+    lines += generated(ends, "wedge")
     return tuple(lines)

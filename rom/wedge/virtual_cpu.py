@@ -49,13 +49,16 @@ _LAYOUT.load(
         uint16 code;             // the guest's code selector, for gates that it does not give
         uint32 linked_at;        // linear address that the wedge is relocated to
         uint32 initialised;      // 1 once VMI_Init has succeeded
+        uint32 owner;            // 1 + APIC ID of the processor whose virtual CPU this is; 0: none
+        uint32 to_first;         // bytes from the first processor's block to this one
+        uint32 blocks_size;      // bytes of all processors' blocks, which stand in one piece
         uint8 arrival_vector[{MOST_ARRIVALS}];  // accepted vectors, the latest last
         uint8 arrival_line[{MOST_ARRIVALS}];    // RECORDED, or the 8259 line in service
     }};
     """
 )
 
-SIZE = 96
+SIZE = 128
 """Bytes kept for the virtual CPU at the start of the RAM block."""
 
 

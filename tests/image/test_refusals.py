@@ -15,7 +15,7 @@ from rom.backends.bare import BARE
 from rom.backends.native import NATIVE
 from rom.errors import RomError
 from rom.image import ImageError, build_image
-from rom.interface import CALLS, InterfaceError, RelocationType, by_name
+from rom.interface import CALLS, InterfaceError, by_name
 from rom.source import SourceError
 from rom.wedge import source
 
@@ -40,9 +40,14 @@ def test_two_rows_with_one_number_are_named(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_promised_call_without_a_stub_is_named() -> None:
-    promising = {**NATIVE.translation, "RDTSC": RelocationType.CALL_REL}
-    with pytest.raises(ImageError, match=r"native promises RDTSC and has no stub .*add the label"):
-        build_image(replace(NATIVE, translation=promising))
+    with pytest.raises(ImageError, match=r"promises RDTSC and has no stub .*the label my_RDTSC:"):
+        build_image(replace(NATIVE, stubs={"RDTSC": "my_RDTSC"}))
+
+
+def test_a_promised_call_without_its_source_file_is_named() -> None:
+    files = tuple(file for file in NATIVE.open_files if file != "wedge/ports.s")
+    with pytest.raises(ImageError, match=r"native promises INL and has no stub .*the label INL:"):
+        build_image(replace(NATIVE, open_files=files))
 
 
 def test_a_block_past_its_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,9 @@ from harness.booted import Booted
 REAL, AVAILABLE, STOLEN = 0, 1, 2
 PERIODIC, LVTT = 0x100, 0x10000
 
+KEPT = {"ebx": 0x11111111, "esi": 0x22222222, "edi": 0x33333333, "ebp": 0x44444444}
+"""Registers that every call preserves."""
+
 TICK = 1e9 / 1193182
 """Nanoseconds of one tick of the 8254."""
 

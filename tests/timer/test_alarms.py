@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from harness.booted import Booted
-from tests.timer.steps import LVTT, PERIODIC, TICK, WIRINGS, timed_alarm
+from tests.timer.steps import KEPT, LVTT, PERIODIC, TICK, WIRINGS, timed_alarm
 
 MS = 1_000_000
 LATE = 3 * TICK
@@ -122,10 +122,9 @@ def test_an_alarm_keeps_vector_and_mask_of_lvtt(timed: Booted) -> None:
 
 @each_wiring
 def test_the_calls_preserve_what_the_convention_says(timed: Booted, wiring: int) -> None:
-    kept = {"ebx": 0x11111111, "esi": 0x22222222, "edi": 0x33333333, "ebp": 0x44444444}
     for flags in (wiring, wiring | PERIODIC):
-        after = timed.call("SetAlarm", (MS, 0), eax=flags, edx=0, ecx=0xFF, **kept)
-        assert {name: after[name] for name in kept} == kept
-        after = timed.call("CancelAlarm", eax=wiring, **kept)
-        assert {name: after[name] for name in kept} == kept
+        after = timed.call("SetAlarm", (MS, 0), eax=flags, edx=0, ecx=0xFF, **KEPT)
+        assert {name: after[name] for name in KEPT} == KEPT
+        after = timed.call("CancelAlarm", eax=wiring, **KEPT)
+        assert {name: after[name] for name in KEPT} == KEPT
         assert after["esp"] == timed.label("kernel_stack_top")

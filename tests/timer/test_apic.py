@@ -8,6 +8,7 @@ import pytest
 from harness.booted import Booted
 from rom.assembler import assemble
 from rom.source import generated
+from tests.timer.steps import KEPT
 
 APIC = 0xFEE00000
 VERSION, TPR = 0x30, 0x80
@@ -165,11 +166,10 @@ def test_with_paging_the_map_is_found_once(booted: Booted, form: str) -> None:
 @pytest.mark.parametrize("form", MAPS)
 def test_a_look_preserves_what_the_convention_says(booted: Booted, form: str) -> None:
     MAPS[form][0](booted)
-    kept = {"ebx": 0x11111111, "esi": 0x22222222, "edi": 0x33333333, "ebp": 0x44444444}
-    booted.call("APICWrite", eax=TPR, edx=0x30, **kept)
-    after = booted.call("APICRead", eax=TPR, **kept)
+    booted.call("APICWrite", eax=TPR, edx=0x30, **KEPT)
+    after = booted.call("APICRead", eax=TPR, **KEPT)
     assert after["eax"] == 0x30
-    assert {name: after[name] for name in kept} == kept
+    assert {name: after[name] for name in KEPT} == KEPT
     assert after["esp"] == booted.label("kernel_stack_top")
 
 

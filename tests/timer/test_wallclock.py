@@ -11,7 +11,7 @@ from harness.guest import GuestFile
 from harness.machine.config import MachineConfig
 from harness.machine.process import Machine
 from harness.rom import Rom
-from tests.timer.steps import wide
+from tests.timer.steps import KEPT, wide
 
 SECONDS, MINUTES, HOURS, DAY, MONTH, YEAR = 0, 2, 4, 7, 8, 9
 STATUS_B, CENTURY = 11, 0x32
@@ -141,12 +141,11 @@ def test_without_a_clock_the_time_begins_at_0(booted: Booted) -> None:
 
 
 def test_the_mask_comes_back_and_registers_stay(booted: Booted) -> None:
-    kept = {"ebx": 0x11111111, "esi": 0x22222222, "edi": 0x33333333, "ebp": 0x44444444}
     for mask in (0, 0x200):
         for call in ("GetWallclockTime", "WallclockUpdated"):
             booted.call("SetInterruptMask", eax=mask)
-            after = booted.call(call, **kept)
-            assert {name: after[name] for name in kept} == kept
+            after = booted.call(call, **KEPT)
+            assert {name: after[name] for name in KEPT} == KEPT
             assert after["esp"] == booted.label("kernel_stack_top")
             assert booted.call("GetInterruptMask")["eax"] == mask
 

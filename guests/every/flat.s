@@ -1,0 +1,4 @@
+# No paging, so nothing to map.
+
+check_mapping:
+    ret
