@@ -166,8 +166,8 @@ def test_with_paging_the_map_is_found_once(booted: Booted, form: str) -> None:
 @pytest.mark.parametrize("form", MAPS)
 def test_a_look_preserves_what_the_convention_says(booted: Booted, form: str) -> None:
     MAPS[form][0](booted)
-    booted.call("APICWrite", eax=TPR, edx=0x30, **KEPT)
-    after = booted.call("APICRead", eax=TPR, **KEPT)
+    booted.call("APICWrite", (), eax=TPR, edx=0x30, **KEPT)
+    after = booted.call("APICRead", (), eax=TPR, **KEPT)
     assert after["eax"] == 0x30
     assert {name: after[name] for name in KEPT} == KEPT
     assert after["esp"] == booted.label("kernel_stack_top")

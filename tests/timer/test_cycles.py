@@ -50,7 +50,7 @@ def test_measuring_gives_the_interrupt_mask_back(counted: Booted, enabled: bool)
 
 
 def test_measuring_preserves_what_the_convention_says(counted: Booted) -> None:
-    after = counted.call("GetCycleFrequency", **KEPT)
+    after = counted.call("GetCycleFrequency", (), **KEPT)
     assert {name: after[name] for name in KEPT} == KEPT
     assert after["esp"] == counted.label("kernel_stack_top")
 

@@ -144,7 +144,7 @@ def test_the_mask_comes_back_and_registers_stay(booted: Booted) -> None:
     for mask in (0, 0x200):
         for call in ("GetWallclockTime", "WallclockUpdated"):
             booted.call("SetInterruptMask", eax=mask)
-            after = booted.call(call, **KEPT)
+            after = booted.call(call, (), **KEPT)
             assert {name: after[name] for name in KEPT} == KEPT
             assert after["esp"] == booted.label("kernel_stack_top")
             assert booted.call("GetInterruptMask")["eax"] == mask
