@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from invoke.context import Context
@@ -11,12 +12,13 @@ from rich.console import Console
 
 from guests.build import GUESTS, build_guest, write_guest
 from harness import cli
+from harness.bench.run import bench as bench_roms
+from harness.bench.table import show_bench
 from harness.boot import BootRequest
 from harness.boot import boot as boot_machine
 from harness.debug import debug_session
 from harness.machine.config import MachineConfig
-from harness.machine.console import readable
-from harness.report.terminal import show_header, show_log, show_trouble, shown
+from harness.report.terminal import show_bound, show_header, show_log, show_trouble, shown
 from rom.backends import BACKENDS
 from rom.backends import backend as backend_named
 from rom.build import write_image
@@ -109,7 +111,8 @@ def build(
     help=_BOOT_HELP
     | {
         "until": "end a foreign guest well when this text is on its serial console",
-        "json": "write the verdict, checks and events to this file",
+        "count": "count how often the guest enters each call (takes tcg, and some time)",
+        "json": "write the verdict, checks, events and bound calls to this file",
     }
 )
 def boot(
@@ -126,20 +129,20 @@ def boot(
     accel: str = "tcg",
     timeout: float = 60.0,
     until: str = "",
+    count: bool = False,
     json: str = "",
 ) -> None:
     """Build a ROM, boot it with a guest, run the guest's checks, and show what happened."""
     with cli.verb(json):
         config = _config(guest, initrd, append, machine, memory, smp, qemu, accel)
+        config = replace(config, execution=count)
         request = _request(backend, generation, guest, config, timeout, until)
         with cli.progress(f"booting {request.guest.name}") as progress:
-            report = boot_machine(request, progress)
+            report = boot_machine(request, progress, progress.show)
         console = Console()
         show_header(console, report.rom, report.machine, report.guest)
-        if not report.guest["ours"]:
-            console.print("\nthe end of the serial console:", highlight=False)
-            for line in readable(report.console)[-12:]:
-                console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+        if count or not report.guest["ours"]:
+            show_bound(console, [asdict(call) for call in report.bound], report.bound_note)
         show_log(console, report.log)
         show_trouble(console, report.trouble)
         if json:
@@ -195,3 +198,23 @@ def test(ctx: Context, k: str = "", workers: str = "auto") -> None:
         # pytest: 1 says that tests failed; 2 to 5 that it was stopped, misused, or found no test.
         if status:
             raise SystemExit(cli.FAILED if status == 1 else cli.COULD_NOT_ASK)
+
+
+@task(
+    help={
+        "backend": f"count on this one only: {', '.join(BACKENDS)} (default all)",
+        "json": "write the verdict and the figures to this file",
+    }
+)
+def bench(ctx: Context, backend: str = "", json: str = "") -> None:
+    """Count what the calls cost in instructions, each figure beside its yardstick and budget."""
+    with cli.verb(json):
+        built = _build([backend] if backend else BACKENDS, "3.0", "")
+        roms = {image.backend.name: path for image, path in built}
+        checks, workloads = (write_guest(build_guest(name), BUILD) for name in ("checks", "bench"))
+        with cli.progress("counting") as progress:
+            report = bench_roms(roms, checks, workloads, MachineConfig(), progress)
+        show_bench(Console(), report)
+        if json:
+            cli.write_json(json, report.as_data())
+        cli.end_with(report.verdict)

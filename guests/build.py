@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from guests.sites import NATIVE, SITE_SIZE
+from guests.sites import COUNTED, NATIVE, SITE_SIZE
 from rom.assembler import Assembly, assemble
 from rom.build import write_file
 from rom.elf import Section, executable
@@ -48,6 +48,16 @@ GUESTS: Mapping[str, tuple[str, ...]] = {
 }
 """The guests by name, each as its source files, named from this folder."""
 
+WORKLOADS: Mapping[str, tuple[str, ...]] = {
+    "bench": (
+        *("bench/start.s", "checks/paging.s", "checks/console.s", "checks/probe.s"),
+        *("checks/tables.s", "checks/handlers.s"),
+        *("bench/entry.s", "bench/work.s", "bench/storm.s", "bench/calls.s", "bench/fork.s"),
+        "bench/user.s",
+    ),
+}
+"""Guests whose instructions are counted; they run without a ROM, too."""
+
 UNKNOWN_CALLS = 8
 """How many numbers past the last call a guest asks GetRelocationInfo about, too."""
 
@@ -79,6 +89,7 @@ class Guest:
 
 @dataclass
 class _Sites:
+    forms: Mapping[str, str] = field(default_factory=lambda: NATIVE)
     calls: list[str] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
 
@@ -88,14 +99,14 @@ class _Sites:
 
     def _site(self, found: re.Match[str], line: Line) -> str:
         call = found[1]
-        if call not in NATIVE:
+        if call not in self.forms:
             raise GuestError(
                 f"{line.file}:{line.number}: vmi({call}) has no native form; "
                 "add one to guests/sites.py"
             )
         label = f"site_{len(self.calls)}"
         self.calls.append(call)
-        return f"{label}: {NATIVE[call]}; .set {label}_end, ."
+        return f"{label}: {self.forms[call]}; .set {label}_end, ."
 
     def _expect(self, found: re.Match[str]) -> str:
         self.checks.append(found[1])
@@ -104,15 +115,16 @@ class _Sites:
 
 def guest_source(name: str, generation: str = "3.0") -> tuple[Line, ...]:
     """All lines of a guest. Raises GuestError for a name that is not known, SourceError."""
-    if name not in GUESTS:
-        raise GuestError(f"there is no guest {name!r}; choose from {', '.join(GUESTS)}")
-    sites = _Sites()
+    files = {**GUESTS, **WORKLOADS}
+    if name not in files:
+        raise GuestError(f"there is no guest {name!r}; choose from {', '.join(files)}")
+    sites = _Sites(COUNTED if name in WORKLOADS else NATIVE)
     lines = list(generated(assembly_include(generation).splitlines(), "vmi.inc"))
     known = len(calls_of(generation))
     numbers = {"CALLS_KNOWN": known, "CALL_COUNT": known + UNKNOWN_CALLS, "SITE_SIZE": SITE_SIZE}
     constants = [f".set {name}, {value}" for name, value in numbers.items()]
     lines += generated(constants, "guest")
-    for file in GUESTS[name]:
+    for file in files[name]:
         source = read_source(Path(__file__).parent / file, f"guests/{file}")
         lines += [sites.expand(line) for line in source]
     lines += generated(_entries(), "entries")

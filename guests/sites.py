@@ -2,6 +2,10 @@
 
 A site is the native code, padded with NOPs to the five bytes of a CALL or JMP. A ROM that answers
 NONE leaves it as it is, so the same guest runs with no ROM at all.
+
+Where instructions are counted a NOP would count, too. There a site is padded with prefixes instead,
+each of them the DS override, which changes nothing: those instructions have no memory operand, or
+one in DS.
 """
 
 from collections.abc import Mapping
@@ -74,3 +78,39 @@ NATIVE: Mapping[str, str] = {
     "SetLazyMode": _NOTHING,
 }
 """AT&T text a call, registers as in the call; arguments past the third are on the stack."""
+
+
+def _padded(text: str, size: int) -> str:
+    """The text, `size` bytes of code, behind as many prefixes as SITE_SIZE wants."""
+    return f".byte {', '.join(['0x3e'] * (SITE_SIZE - size))}; {text}"
+
+
+COUNTED: Mapping[str, str] = {
+    **NATIVE,
+    "EnableInterrupts": _padded("sti", 1),
+    "DisableInterrupts": _padded("cli", 1),
+    "GetInterruptMask": _padded("pushfl; popl %eax", 2),
+    "SetInterruptMask": _padded("pushl %eax; popfl", 2),
+    "IRET": _padded("iretl", 1),
+    "SYSEXIT": _padded("sti; sysexit", 3),
+    "SetPxE": _padded("movl %eax, (%edx)", 2),
+    "SetPxELong": "movl %edx, 4(%ecx); movl %eax, (%ecx)",
+    "AllocatePage": _padded("nop", 1),
+    "ReleasePage": _padded("nop", 1),
+    "InvalPage": _padded("invlpg (%eax)", 3),
+    "FlushTLB": "movl %cr3, %eax; movl %eax, %cr3",
+    "SetCR3": _padded("movl %eax, %cr3", 3),
+    "GetCR2": _padded("movl %cr2, %eax", 3),
+    "CLTS": _padded("clts", 2),
+    "RDTSC": _padded("rdtsc", 2),
+    "INB": _padded("inb %dx, %al", 1),
+    "OUTB": _padded("outb %al, %dx", 1),
+    "IODelay": _padded("outb %al, $0x80", 2),
+}
+"""The same with no instruction more than the machine needs: what Linux without paravirtualization
+executes there. The mask is a whole EFLAGS image, of which nothing else is looked at."""
+
+
+def bare_instructions(call: str) -> int:
+    """How many instructions a call stands for: those of its counted form."""
+    return sum(not part.lstrip().startswith(".") for part in COUNTED[call].split(";"))

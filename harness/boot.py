@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.booted import GuestFailed, boot_to_ready
+from harness.bound import BoundCall, BoundUnknown, bound_calls
 from harness.errors import HarnessError, MachineError, WaitTimeout
 from harness.guest import GuestFile, load_guest
 from harness.machine.config import MachineConfig
-from harness.machine.ending import DIED, TRIPLE_FAULT
+from harness.machine.ending import DIED, TRIPLE_FAULT, Ending
 from harness.machine.process import Machine
 from harness.report.log import Check, Log
 from harness.rom import LocatedRom, Rom, load_rom, locate_rom
 from harness.seed import seed_case
+from harness.watch import Watch
 
 POLL = 0.02
 """Seconds between two looks at a foreign guest's console."""
@@ -45,14 +47,18 @@ class BootRequest:
 
 @dataclass
 class BootReport:
-    """What a boot found. `trouble` is the long text for a person when something went wrong."""
+    """What a boot found. `trouble` is the long text for a person when something went wrong.
+
+    `bound` are all calls of the ROM; where it is empty, the sentence `bound_note` says why.
+    """
 
     log: Log
     rom: dict[str, Any]
     machine: dict[str, Any]
-    console: str = ""
     trouble: str = ""
     guest: dict[str, Any] = field(default_factory=dict)
+    bound: list[BoundCall] = field(default_factory=list)
+    bound_note: str = ""
 
     def as_data(self) -> dict[str, Any]:
         """The report for a JSON file, as the command line's contract has it."""
@@ -62,20 +68,33 @@ class BootReport:
             "rom": self.rom,
             "machine": self.machine,
             "guest": self.guest,
+            "bound": [asdict(call) for call in self.bound],
+            "bound_note": self.bound_note,
             "checks": data["checks"],
             "events": data["events"],
             "trouble": self.trouble,
         }
 
 
-def boot(request: BootRequest, progress: Callable[[str], None] = lambda text: None) -> BootReport:
-    """Boot, and answer the report; `progress` is told what goes on, a line at a time.
+def boot(
+    request: BootRequest,
+    progress: Callable[[str], None] = lambda text: None,
+    show: Callable[[bytes], None] = lambda data: None,
+) -> BootReport:
+    """Boot, and answer the report.
 
+    progress: is told what goes on, a line at a time. show: is given what a foreign guest writes to
+    its serial console, as it comes. With `execution` in the configuration the calls are counted.
     Raises HarnessError when the kit could not ask: a file is missing or is of no kind that QEMU
     boots, QEMU is missing, does not start or dies.
     """
     rom = load_rom(request.rom)
     guest = load_guest(request.guest)
+    if request.until and guest.is_ours:
+        raise HarnessError(
+            f"The guest {request.guest.name} is the kit's own and ends at its `ready`; "
+            "a text to end by is for foreign guests."
+        )
     config = replace(request.config, option_rom=request.rom, kernel=request.guest)
     with Machine(config) as machine:
         report = BootReport(Log(), _about_rom(rom), _about_machine(machine))
@@ -83,8 +102,8 @@ def boot(request: BootRequest, progress: Callable[[str], None] = lambda text: No
         if guest.is_ours:
             _boot_ours(machine, rom, guest, request, report)
         else:
-            _boot_foreign(machine, rom, request, report, progress)
-        report.console = machine.console()
+            watch = Watch(machine.console_from, request.until, show)
+            _boot_foreign(machine, rom, request, report, progress, watch)
         return report
 
 
@@ -102,6 +121,7 @@ def _boot_ours(
     _take_reports(machine, report)
     log.check("guest/comes-to-ready", True)
     _found(report, booted.rom)
+    _note_bound(machine, rom, report)
     try:
         seed_case(booted, log)
     except (MachineError, WaitTimeout) as error:
@@ -127,24 +147,24 @@ def _boot_foreign(
     request: BootRequest,
     report: BootReport,
     progress: Callable[[str], None],
+    watch: Watch,
 ) -> None:
     """Let a guest run that reports nothing to us, until it ends, says the text, or time is up."""
     log = report.log
     started = time.monotonic()
     machine.monitor.cont()
     ending = None
-    seen = False
-    while ending is None and not seen and time.monotonic() - started < request.timeout:
+    while ending is None and not watch.seen and time.monotonic() - started < request.timeout:
         time.sleep(POLL)
-        console = machine.console()
-        seen = bool(request.until) and request.until in console
-        ending = machine.ending()
-        progress(f"{time.monotonic() - started:.0f} s, {len(console)} bytes on the serial console")
-    console = machine.console()
+        ending = machine.ending()  # before the look, which then finds all that it wrote
+        watch.look()
+        progress(f"{time.monotonic() - started:.0f} s, {watch.length} bytes on the serial console")
+    if ending is None:
+        ending = _stop(machine)
+    watch.look()
     if request.until:
-        seen = request.until in console
         detail = f"{request.until!r} on the serial console"
-        log.check("guest/says-the-text", seen, detail)
+        log.check("guest/says-the-text", watch.seen, detail)
     if ending is not None:
         detail = f"it ended by: {ending.kind}"
         log.check("guest/does-not-triple-fault", ending.kind != TRIPLE_FAULT, detail)
@@ -157,16 +177,41 @@ def _boot_foreign(
         log.check("guest/ends", False, detail)
     if log.verdict != "pass":
         report.trouble = machine.picture()
-    try:
-        machine.monitor.stop()
-        located = locate_rom(rom, machine.wire().read_physical)
-    except MachineError:
-        if machine.alive:
-            raise
-        return  # the guest has ended QEMU, so there is nothing left to look at
+    if not machine.alive:  # the guest has ended QEMU, so there is nothing left to look at
+        report.bound_note = "The guest ended QEMU, and its memory with it."
+        return
+    located = locate_rom(rom, machine.wire().read_physical)
     log.check("rom/is-in-place", located is not None, "between C0000 and E0000")
     if located is not None:
         _found(report, located)
+    _note_bound(machine, rom, report)
+
+
+def _stop(machine: Machine) -> Ending | None:
+    """Stop the machine, and answer how its guest ended if it did so before."""
+    try:
+        machine.monitor.stop()
+    except MachineError:
+        if machine.alive:
+            raise
+    return machine.ending()
+
+
+def _note_bound(machine: Machine, rom: Rom, report: BootReport) -> None:
+    """The calls that the guest bound; the machine is stopped."""
+    read = machine.wire().read_physical
+    located = locate_rom(rom, read)
+    if located is None:
+        report.bound_note = "The ROM is not in place."
+        return
+    try:
+        entries = machine.entries() if machine.config.execution else None
+        report.bound = bound_calls(located, read, entries)
+    except BoundUnknown as error:
+        report.bound_note = str(error)
+        return
+    report.guest["bound"] = sum(call.bound for call in report.bound)
+    report.guest["calls"] = len(report.bound)
 
 
 def _about_rom(rom: Rom) -> dict[str, Any]:

@@ -5,8 +5,8 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -14,8 +14,11 @@ from typing import Any, NoReturn
 from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
 
 from harness.errors import HarnessError
+from harness.machine.console import LiveText
 from harness.report.log import ERROR, PASS
 from rom.build import BuildError, write_file
 from rom.errors import RomError
@@ -105,12 +108,48 @@ def write_json(file: str, data: Any) -> None:
     write_file(Path(file), (json.dumps(data, indent=2) + "\n").encode())
 
 
+class Progress:
+    """A line on the terminal that says what goes on, until a guest has something to say."""
+
+    def __init__(self, title: str, status: Status | None) -> None:
+        self._title = title
+        self._status = status
+        self._live = LiveText()
+        self._shown = False
+
+    def __call__(self, text: str) -> None:
+        """Say what goes on."""
+        if self._status is not None:
+            self._status.update(f"{escape(self._title)}: {text}")
+
+    def show(self, data: bytes) -> None:
+        """Print what a guest writes to its serial console, as it comes, made safe to print."""
+        self._print(self._live.feed(data))
+
+    def close(self) -> None:
+        """End the guest's last line, and set it apart from what follows."""
+        self._print(self._live.feed(b"", final=True))
+        if self._shown:
+            print()
+
+    def _print(self, text: str) -> None:
+        if not text:
+            return
+        if self._status is not None:  # the two would write over each other
+            self._status.stop()
+            self._status = None
+        self._shown = True
+        encoding = sys.stdout.encoding
+        print(text.encode(encoding, "replace").decode(encoding), end="", flush=True)
+
+
 @contextmanager
-def progress(title: str) -> Iterator[Callable[[str], None]]:
-    """A line on the terminal that says what goes on; nothing where there is no terminal."""
+def progress(title: str) -> Iterator[Progress]:
+    """A line on the terminal that says what goes on; none where there is no terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda text: None
+        with closing(Progress(title, None)) as shown:
+            yield shown
         return
-    with console.status(title) as status:
-        yield lambda text: status.update(f"{title}: {text}")
+    with console.status(escape(title)) as status, closing(Progress(title, status)) as shown:
+        yield shown

@@ -13,6 +13,7 @@ from harness.boot import BootRequest
 from harness.booted import SOURCE_ROOT
 from harness.errors import HarnessError, MachineError, MissingTool, WaitTimeout
 from harness.guest import GuestFile, load_guest
+from harness.machine.config import LINEAR_BASES
 from harness.machine.ending import DIED
 from harness.machine.process import Machine
 from harness.rom import OPTION_ROM_AREA, LocatedRom, Rom, load_rom, locate_rom
@@ -22,9 +23,6 @@ INIT_OFFSET = 0x80
 
 POST_OFFSET = 3
 """Where the BIOS enters the 16-bit init of any option ROM (PCI Firmware Specification)."""
-
-LINEAR_BASES = (0, 0xC0000000)
-"""Guests call the ROM at its physical address, or through Linux's map of low memory."""
 
 UNPLACED = 0xFFFF0000
 """A linear address for symbols of what is not in memory yet: behind the BIOS's own copy."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,17 +78,24 @@ def read_symbols(path: Path) -> dict[str, tuple[str, int]]:
 class LocatedRom:
     """A ROM in a machine: `base` of the image and `block` of its RAM, as addresses to use there.
 
-    `block` is 0 for a ROM that keeps no RAM block, or got none. The addresses are guest-physical
-    ones, plus the guest's offset once `seen_at` was told it.
+    `block` is 0 for a ROM that keeps no RAM block, or got none; it is the first processor's. The
+    addresses are guest-physical ones, plus the guest's offset once `seen_at` was told it.
+    `processors` is how many the ROM found: with more than one, guests are given other stubs.
     """
 
     rom: Rom
     base: int
     block: int
+    processors: int = 1
 
     def seen_at(self, base: int) -> "LocatedRom":
         """The same ROM at the linear address at which its guest found the image."""
-        return LocatedRom(self.rom, base, self.block and self.block + base - self.base)
+        block = self.block and self.block + base - self.base
+        return replace(self, base=base, block=block)
+
+    def of_processor(self, index: int) -> "LocatedRom":
+        """The same ROM with the block of another processor, numbered as they came to the ROM."""
+        return replace(self, block=self.block + index * int(self.rom.manifest["block"]["size"]))
 
     @property
     def sections(self) -> dict[str, int]:
@@ -102,11 +109,16 @@ class LocatedRom:
         section, offset = self.rom.symbols[name]
         return self.sections[section] + offset
 
+    @property
+    def stubs(self) -> str:
+        """Which entry of a call's row in the manifest says where its stub is."""
+        return "offset" if self.processors == 1 else "smp_offset"
+
     def stub(self, call: str) -> int:
         """The address of a call's stub. Raises HarnessError when the ROM does not provide it."""
         for row in self.rom.manifest["calls"]:
             if row["name"] == call and row["offset"] is not None:
-                return self.block + int(row["offset"])
+                return self.block + int(row[self.stubs])
         raise HarnessError(f"{self.rom.path} does not provide the call {call}.")
 
     def place(self, address: int) -> str:
@@ -114,7 +126,7 @@ class LocatedRom:
         best = ("", -1)
         for name, (section, offset) in self.rom.symbols.items():
             start = self.sections.get(section)
-            if start is not None and best[1] < start + offset <= address:
+            if start is not None and best[1] <= start + offset <= address:
                 best = (name, start + offset)
         name, start = best
         inside = self.base <= address < self.base + len(self.rom.content) or (
@@ -146,8 +158,13 @@ def locate_rom(rom: Rom, read: Callable[[int, int], bytes]) -> LocatedRom | None
             continue
         if _without_checksum(read(base, _FIXED_HEADER)) == header:
             post = rom.manifest.get("post")
-            block = read(base + post["block_physical"], 4) if post else b""
-            return LocatedRom(rom, base, int.from_bytes(block, "little"))
+            if not post:
+                return LocatedRom(rom, base, 0)
+            block, processors = (
+                int.from_bytes(read(base + post[name], 4), "little")
+                for name in ("block_physical", "processors")
+            )
+            return LocatedRom(rom, base, block, max(processors, 1))
     return None
 
 

@@ -103,9 +103,10 @@ class Image:
         `lazy` says that the guest's IF is the virtual CPU's and not the processor's own; `calls`
         gives each call's relocation type and the offset of its stub in the RAM block, with one
         processor and (`smp_offset`) with more. `block` is what each processor has of RAM (the
-        blocks of several stand one after another), `post` the offsets in the image of what the 16-bit init leaves there, `virtual_cpu` the fields of the
-        virtual CPU from the block's start, `closed` the range of the block that runs with the
-        real IF off.
+        blocks of several stand one after another), `post` the offsets in the image of what the
+        16-bit init leaves there, `virtual_cpu` the fields of the virtual CPU from the block's
+        start, `closed` the range of the block that runs with the real IF off, `asked` the offset
+        of a byte a call: 1 once GetRelocationInfo was asked for it.
         """
         labels = self.wedge.assembly.labels
         closed = [labels["closed_start"], labels["closed_end"]] if self.backend.lazy else []
@@ -140,6 +141,7 @@ class Image:
                 "relocations": len(self.wedge.relocations),
                 "closed": closed,
                 "shadow_idt": labels.get("shadow_idt"),
+                "asked": labels["asked"],
             },
             "virtual_cpu": {
                 name: {"offset": field.offset, "size": field.size}
@@ -248,6 +250,7 @@ def _assemble_head(
         "LINEAR_OFFSET": labels["linear_offset"],
         "START_PAGE": labels["start_page"],
         "FEATURES": labels["features"],
+        "ASKED": labels["asked"],
     }
     before = list(generated(virtual_cpu.constants(), "virtual_cpu"))
     before += generated((f".set {name}, {value}" for name, value in numbers.items()), "image")

@@ -110,12 +110,20 @@ patch_branch:
     movb %dl, (%ebx)
     movl %eax, 1(%ebx)
     addl $SITE_SIZE, %ebx
-patch_nops:                                 # the rest of the site
+patch_nops:                                 # the rest of the site: NOPs, jumped over if there are
+    movl %ebp, %eax                         # two or more
+    subl %ebx, %eax
+    subl $2, %eax
+    jb patch_nop
+    movb $0xeb, (%ebx)
+    movb %al, 1(%ebx)
+    addl $2, %ebx
+patch_nop:
     cmpl %ebp, %ebx
     jae patch_next
     movb $0x90, (%ebx)
     incl %ebx
-    jmp patch_nops
+    jmp patch_nop
 patch_done:
     jmp patch_flush                         # a branch, so that no old bytes are executed
 patch_flush:

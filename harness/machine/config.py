@@ -20,9 +20,16 @@ SERIAL_LOG = "serial.log"
 DEBUG_LOG = "debug.log"
 FIRMWARE_LOG = "firmware.log"
 QEMU_LOG = "qemu.log"
+EXECUTION_PIPE = "execution.pipe"
 SNAPSHOT_IMAGE = "snapshot.qcow2"
 
 ACCELERATORS = ("tcg", "kvm")
+
+LINEAR_BASES = (0, 0xC0000000)
+"""Guests see low memory at its physical address, or through Linux's map of it."""
+
+ROM_RAM = range(0xA0000, 0x100000)
+"""The physical addresses at which a ROM's code may be."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,8 @@ class MachineConfig:
     one a socket. qemu: the program, "" for qemu-system-i386 from PATH. accel: tcg or kvm.
     cpu: QEMU's processor model, "" for the machine's own. option_rom, kernel, initrd: files.
     append: the kernel's command line. icount: one clock tick an instruction. snapshot: attach the
-    empty disk image that savevm needs. extra: further QEMU options, as they are.
+    empty disk image that savevm needs. execution: log what is executed of the ROMs, for
+    `Machine.entries`; takes tcg, and its time. extra: further QEMU options, as they are.
     """
 
     machine: str = "pc"
@@ -48,6 +56,7 @@ class MachineConfig:
     append: str = ""
     icount: bool = False
     snapshot: bool = False
+    execution: bool = False
     extra: tuple[str, ...] = ()
 
 
@@ -60,7 +69,13 @@ def command_line(config: MachineConfig, folder: Path) -> list[str]:
     """
     check(config)
     arguments = [find_qemu(config), "-nodefaults", "-no-user-config", "-display", "none", "-S"]
-    arguments += ["-no-reboot", "-no-shutdown", "-d", "cpu_reset", "-D", str(folder / QEMU_LOG)]
+    arguments += ["-no-reboot", "-no-shutdown"]
+    if config.execution:
+        ranges = (f"{base + ROM_RAM.start:#x}+{len(ROM_RAM):#x}" for base in LINEAR_BASES)
+        arguments += ["-d", "cpu_reset,exec", "-dfilter", ",".join(ranges)]
+        arguments += ["-D", str(folder / EXECUTION_PIPE)]
+    else:
+        arguments += ["-d", "cpu_reset", "-D", str(folder / QEMU_LOG)]
     arguments += ["-machine", config.machine, "-accel", config.accel, "-m", str(config.memory)]
     if config.smp > 1:
         arguments += ["-smp", f"{config.smp},sockets={config.smp},cores=1,threads=1"]
@@ -108,6 +123,8 @@ def check(config: MachineConfig) -> None:
         raise HarnessError(f"The accelerator {config.accel!r} is not known; give {known}.")
     if config.icount and config.accel != "tcg":
         raise HarnessError("Only the accelerator tcg counts instructions; leave out icount or kvm.")
+    if config.execution and config.accel != "tcg":
+        raise HarnessError("Only the accelerator tcg counts calls; leave out the count or kvm.")
     for what, path in (
         ("option ROM", config.option_rom),
         ("kernel", config.kernel),

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 import weakref
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from harness.errors import HarnessError, MachineDied, MachineError, WaitTimeout
 from harness.machine import background, ending
 from harness.machine.config import (
     DEBUG_LOG,
+    EXECUTION_PIPE,
     FIRMWARE_LOG,
     GDB_SOCKET,
     QEMU_LOG,
@@ -29,6 +31,7 @@ from harness.machine.config import (
 )
 from harness.machine.console import readable
 from harness.machine.ending import Ending, ending_of_guest, ending_of_process
+from harness.machine.execution import ExecutionLog
 from harness.machine.injector import Injector
 from harness.machine.monitor import Monitor
 from harness.machine.snapshot import empty_qcow2
@@ -56,6 +59,7 @@ class Machine:
         self._folder: Path | None = None
         self._wire: Wire | None = None
         self._injector: Injector | None = None
+        self._execution: ExecutionLog | None = None
         self._logs: dict[str, str] = {}  # what the logs held, once the folder is gone
 
     def __enter__(self) -> Self:
@@ -95,6 +99,8 @@ class Machine:
         self.command_line = command_line(_reachable(self.config, folder), folder)
         if self.config.snapshot:
             empty_qcow2(folder / SNAPSHOT_IMAGE)
+        if self.config.execution:
+            self._execution = ExecutionLog(folder / EXECUTION_PIPE, folder / QEMU_LOG)
         self.monitor.listen(folder / QMP_SOCKET)
         with (folder / STDERR_LOG).open("wb") as log:
             self._process = background.spawn(self.command_line, subprocess.DEVNULL, log, log)
@@ -134,6 +140,15 @@ class Machine:
         """What the guest wrote to its serial console; the end of it when that is huge."""
         return self._log(SERIAL_LOG)
 
+    def console_from(self, start: int, most: int) -> bytes:
+        """What the guest wrote to its serial console from byte `start` on, `most` bytes of it."""
+        try:
+            with self._in_folder(SERIAL_LOG).open("rb") as log:
+                log.seek(start)
+                return log.read(most)
+        except FileNotFoundError:
+            return b""  # QEMU has not come to make it
+
     def debug_console(self) -> str:
         """What the guest reported by port 0xe9; the end of it when that is huge."""
         return self._log(DEBUG_LOG)
@@ -141,6 +156,18 @@ class Machine:
     def firmware_log(self) -> str:
         """What SeaBIOS logged by port 0x402."""
         return self._log(FIRMWARE_LOG)
+
+    def entries(self) -> Mapping[int, int]:
+        """How often the machine came to each linear address of ROM code from another page.
+
+        Exact when the machine is stopped. Raises MachineError for a machine whose configuration
+        does not say `execution`.
+        """
+        if self._execution is None:
+            raise MachineError(
+                "This machine logs no execution; set execution in its configuration."
+            )
+        return self._execution.counts()
 
     def ending(self) -> Ending | None:
         """How the guest ended, or None while it has not."""
@@ -153,6 +180,8 @@ class Machine:
             registers = _general(self.monitor.hmp("info registers"))
         except HarnessError as error:
             registers = f"not to be had: {error}"
+        if self._execution is not None:
+            self._execution.sync()
         return ending_of_guest(reason, self._log(QEMU_LOG), registers)
 
     def wait_end(self, timeout: float) -> Ending:
@@ -222,6 +251,8 @@ class Machine:
     def _end_process_and_folder(self) -> None:
         if self._process is not None:
             _end(self._process)
+        if self._execution is not None:
+            self._execution.close()
         assert self._folder is not None
         for name in (SERIAL_LOG, DEBUG_LOG, FIRMWARE_LOG, QEMU_LOG, STDERR_LOG):
             self._logs[name] = self._log(name)

@@ -1,6 +1,6 @@
 """What a person sees of a boot: ROM, machine, each check, and the seed case as a picture."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,26 @@ def show_header(
     if "bound" in guest:
         line += f", {guest['bound']} of {guest['calls']} calls bound"
     console.print(line, highlight=False, soft_wrap=True)
+
+
+def show_bound(console: Console, calls: Sequence[Mapping[str, Any]], note: str) -> None:
+    """The calls that the guest asked for, one a line; those that the ROM does not provide dim.
+
+    calls: `number`, `name`, `type`, `asked` and `calls` each, the last None when not counted.
+    note: why nothing is known, when there are none.
+    """
+    rows = [call for call in calls if call["asked"] or call["calls"]]
+    console.print("\n[bold]calls that the guest asked for[/]", highlight=False)
+    if not rows:
+        console.print(f"  {note or 'none'}", markup=False, highlight=False, soft_wrap=True)
+        return
+    width = max(len(call["name"]) for call in rows)
+    for call in rows:
+        line = f"  {call['number']:3}  {call['name']:{width}}  {call['type']:8}"
+        if call["calls"] is not None and call["type"] != "NONE":
+            line += f"  {call['calls']:11,}"
+        style = "dim" if call["type"] == "NONE" else ""
+        console.print(line.rstrip(), style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_log(console: Console, log: Log) -> None:

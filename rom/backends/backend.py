@@ -55,7 +55,7 @@ DESCRIPTORS: Mapping[str, RelocationType] = dict.fromkeys(
 
 SHARED_FILES = (
     *("wedge/processor.s", "wedge/mmu.s", "wedge/ports.s"),
-    *("wedge/apic.s", "wedge/clock.s", "wedge/timer.s", "wedge/wallclock.s"),
+    *("wedge/apic.s", "wedge/clock.s", "wedge/timer.s", "wedge/wallclock.s", "wedge/start.s"),
 )
 """Source of the calls below: the same in every ROM that has the machine to itself."""
 
@@ -69,6 +69,7 @@ SHARED: Mapping[str, RelocationType] = dict.fromkeys(
         *("OUTL", "OUTB", "OUTW", "OUTSL", "OUTSB", "OUTSW"),
         *("SetIOPLMask", "IODelay", "SetLazyMode", "SetCallbacks"),
         *("APICRead", "APICWrite", "GetCycleFrequency", "GetCycleCounter"),
+        "SetInitialAPState",
         *("SetAlarm", "CancelAlarm", "GetWallclockTime", "WallclockUpdated"),
     ),
     RelocationType.CALL_REL,

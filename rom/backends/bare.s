@@ -11,7 +11,16 @@
 EnableInterrupts:
     movl $IF, cpu(virtual_if)
     cmpl $0, cpu(pending)
-    jne enable_pending
+    jne enable_left
+    ret
+
+# LEFT alone: the guest came back from user mode, maybe by SYSENTER, which clears the real IF. An
+# NMI before the ANDL may make it HELD (see exception_frame); one after it finds all as it should
+# be.
+enable_left:
+    andl $~LEFT, cpu(pending)
+    jnz enable_pending
+    sti
     ret
 
 DisableInterrupts:
@@ -29,7 +38,7 @@ SetInterruptMask:
     jz set_mask_off
     movl $IF, cpu(virtual_if)
     cmpl $0, cpu(pending)
-    jne enable_pending
+    jne enable_left
     ret
 set_mask_off:
     movl $0, cpu(virtual_if)
@@ -91,14 +100,6 @@ SetTR:
 GetTR:
     movzwl cpu(tr), %eax
     ret
-
-# For the calls that both backends share: mask, out: EAX = the mask that was; and back, in: EAX.
-# They may be on any processor.
-mask_guest:
-    call smp_GetInterruptMask
-    jmp smp_DisableInterrupts
-unmask_guest:
-    jmp smp_SetInterruptMask
 
 # How closed code returns to its caller: with the real IF that guest code has.
 leave_closed:

@@ -31,6 +31,10 @@ set_mask_off:
 IRET:
     iretl
 
+# For what both backends share: a processor that starts (start.s).
+start_guest:
+    iretl
+
 # In: EDX = EIP, ECX = ESP of user code. The STI shadow covers the SYSEXIT.
 SYSEXIT:
     sti
@@ -83,10 +87,15 @@ GetTR:
 WriteIDTEntry:
     cmpl $255, %edx
     ja write_nothing
-WriteGDTEntry:
+    jmp write_entry
 WriteLDTEntry:
     cmpl $8191, %edx
     ja write_nothing
+    jmp write_entry
+WriteGDTEntry:
+    cmpl $8191, %edx
+    ja write_nothing
+write_entry:
     pushfl
     cli
     movl %ecx, (%eax,%edx,8)
@@ -106,13 +115,17 @@ SetIOPLMask:
     ret
 
 # For the calls that both backends share: mask, out: EAX = the mask that was; and back, in: EAX.
+# They do not go through a stub, so that what enters one is a call of the guest's.
 mask_guest:
     pushfl
     cli
     popl %eax
     ret
 unmask_guest:
-    jmp SetInterruptMask
+    testb $2, %ah
+    jz set_mask_off
+    sti
+    ret
 
 # Called by VMI_Init, real IF off. The machine itself holds all state.
 backend_init:

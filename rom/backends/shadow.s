@@ -5,7 +5,8 @@
 # vector from 32 up that has no gate at all or one that is not present: masked, its interrupt is
 # recorded like any other, and enter finds out what the processor would make of it. Any other entry
 # is copied as it is, so a task gate, a 16-bit gate, or an exception's missing gate acts as the
-# processor makes it act.
+# processor makes it act. Copied as well are the trap gates of DPL 3 from vector 32 up, a kernel's
+# way to its system calls: they leave both IFs as they are, and user code runs with both set.
 
 # In: ECX = limit, EDX = base of the guest's table. Its gates fill two pages at the most, which may
 # not be mapped: its first and its last byte are read before anything changes.
@@ -31,10 +32,14 @@ set_idt_mapped:
 # In: EAX = table, EDX = index, ECX = low dword, 4(%esp) = high dword. Past 8191 there is no table:
 # nothing is stored. Both words are stored with no interrupt between them; segment registers keep
 # their hidden parts until they are loaded again.
-WriteGDTEntry:
 WriteLDTEntry:
     cmpl $8191, %edx
     ja write_nothing
+    jmp write_entry
+WriteGDTEntry:
+    cmpl $8191, %edx
+    ja write_nothing
+write_entry:
     cli
     movl %ecx, (%eax,%edx,8)
     movl 4(%esp), %ecx
@@ -110,6 +115,12 @@ shadow_gate:
     andl $0x9e00, %ebx                      # present, system, and type 32-bit interrupt or trap
     cmpl $0x8e00, %ebx
     jne shadow_not_ours
+    movl %edx, %ebx
+    andl $0x6100, %ebx                      # DPL 3, and a trap gate
+    cmpl $0x6100, %ebx
+    jne shadow_ours
+    cmpl $32, %eax
+    jae shadow_store
 shadow_ours:
     leal vectors(,%eax,8), %ebx
     movw %bx, %cx                           # selector of the guest, offset of the entry

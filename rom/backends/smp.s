@@ -91,6 +91,24 @@ smp_SetIOPLMask:
     pushl $SetIOPLMask
     jmp own_block
 
+# For what both backends share, on any processor. mask_guest, out: EAX = the mask that was; and back,
+# unmask_guest, in: EAX. start_guest is an IRET. They are no stubs, so what enters a stub is a call of
+# the guest's.
+mask_guest:
+    cli
+    pushl $own_mask
+    jmp own_block
+
+unmask_guest:
+    cli
+    pushl $own_set
+    jmp own_block
+
+start_guest:
+    cli
+    pushl $IRET
+    jmp own_block
+
 # In: address in the first block on the stack. Goes to the same place of this processor's block, with
 # all registers as they were. Flags change.
 own_block:
@@ -158,6 +176,10 @@ own_enable:
 own_disable:
     movl $0, cpu(virtual_if)
     jmp leave_closed
+
+own_mask:
+    movl cpu(virtual_if), %eax
+    jmp own_disable
 
 own_get:
     movl cpu(virtual_if), %eax

@@ -8,9 +8,10 @@ _APIC_NOTE = (
     "paging the ROM looks once, from the top of the linear space down, for a present and writable "
     "page that maps it, and remembers that page: a guest that maps it elsewhere later passes "
     "addresses. It reads page tables through slot 0 of SetLinearMapping, or until that is set "
-    "through the map in which VMI_Init was called, and leaves alone those outside of it. Where "
-    "nothing is found, or the processor has no APIC, reading answers 0 and writing does nothing."
+    "through the map in which VMI_Init was called, and leaves alone those outside of it."
 )
+_UNMAPPED = Outcome("an address that is not mapped", "#PF in the stub")
+_NO_APIC = "an offset, without a local APIC or without a map of it"
 _APIC_REGISTER = Argument("EAX", "register", "linear address of the APIC register, or its offset")
 
 CALLS = (
@@ -50,6 +51,7 @@ CALLS = (
         "Writes a register of the local APIC.",
         arguments=(_APIC_REGISTER, Argument("EDX", "value", "new value")),
         notes=_APIC_NOTE,
+        outcomes=(Outcome(_NO_APIC, "nothing happens"), _UNMAPPED),
     ),
     Call(
         "APICRead",
@@ -59,6 +61,7 @@ CALLS = (
         arguments=(_APIC_REGISTER,),
         results=(Result("EAX", "value", "its value"),),
         notes=_APIC_NOTE,
+        outcomes=(Outcome(_NO_APIC, "the answer is 0"), _UNMAPPED),
     ),
     Call(
         "SetCallbacks",

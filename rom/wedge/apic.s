@@ -13,6 +13,7 @@
 APICRead:
     cmpl $PAGE, %eax
     jae apic_read_linear
+read_apic:                                  # for the ROM itself: an offset
     movl %ss:apic_page, %ecx
     jecxz apic_read_find
     movl (%ecx,%eax), %eax
@@ -35,6 +36,7 @@ apic_read_none:
 APICWrite:
     cmpl $PAGE, %eax
     jae apic_write_linear
+write_apic:
     movl %ss:apic_page, %ecx
     jecxz apic_write_find
     movl %edx, (%ecx,%eax)

@@ -157,6 +157,10 @@ external_user_masked:
     jmp enter
 external_over_kernel:
     orl $IF, 12(%esp)
+    testl $ARRIVALS, cpu(pending)
+    jnz external_note
+    pushl cpu(real_if)
+    jmp enter
 external_note:
     pushl %eax
     pushl %ecx

@@ -3,9 +3,14 @@
 linear_mappings:                            # four times: linear address, pages (0: unused), frame
     .space 48
 
+asked:                                      # a byte a call: 1 once GetRelocationInfo was asked for it
+    .space 80
+
 start_page:                                 # linear address of the pages that a processor starts in
     .space 4
 linear_offset:                              # linear address of the guest's map less physical one
+    .space 4
+start_held:                                 # 1 while one of them is being started
     .space 4
 
 # The local APIC (apic.s).

@@ -117,7 +117,8 @@ init_done:
 # In: EAX = call number. Out: EDX:EAX = type:EIP, 0 (NONE) for a call that this ROM does not
 # provide or this processor cannot do, for every unknown number, and for all of them until Init has
 # succeeded.
-# Interrupts: may come anywhere; nothing is changed.
+# Interrupts: may come anywhere. What was asked for is noted, once Init has succeeded, for a look
+# from outside.
 GetRelocationInfo:
     call relocation_here
 relocation_here:
@@ -132,6 +133,7 @@ relocation_here:
     subl %cs:rom_physical(%ecx), %edx       # EDX = linear address of the block
     cmpl $0, %ss:CPU_INITIALISED(%edx)
     je relocation_none
+    movb $1, %ss:ASKED(%edx,%eax)
     cmpl $1, %cs:processors(%ecx)
     jbe relocation_one
     addl $CALL_COUNT, %eax                  # the second table

@@ -66,15 +66,25 @@ SetLinearMapping:
 set_mapping_done:
     ret
 
-# The guest's physical memory is the machine's: out is in.
+# The guest's physical memory is the machine's: out is in. Each call has a stub of its own, here and
+# below, so that one can tell from outside which was called.
 MachineToPhysical:
+    ret
 PhysicalToMachine:
+    ret
+
 # Nothing is shadowed and nothing is queued, so these have nothing to do.
 UpdatePxE:
+    ret
 UpdatePxELong:
+    ret
 AllocatePage:
+    ret
 ReleasePage:
+    ret
 SetLazyMode:
+    ret
+
 # Only its number is on record.
 SetCallbacks:
     ret

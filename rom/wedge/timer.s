@@ -244,7 +244,7 @@ arm_lvtt_longest:
 arm_lvtt_count:
     movl %eax, %ebp
     movl $APIC_LVTT, %eax
-    call APICRead
+    call read_apic
     andl $~LVTT_MODE, %eax
     testl $ALARM_PERIODIC, %ebx
     jz arm_lvtt_mode
@@ -252,13 +252,13 @@ arm_lvtt_count:
 arm_lvtt_mode:
     movl %eax, %edx
     movl $APIC_LVTT, %eax
-    call APICWrite
+    call write_apic
     movl $DIVIDE_BY_16, %edx
     movl $APIC_DIVIDE, %eax
-    call APICWrite
+    call write_apic
     movl %ebp, %edx
     movl $APIC_INITIAL, %eax
-    call APICWrite                          # the count starts here
+    call write_apic                          # the count starts here
 arm_lvtt_none:
     ret
 
@@ -266,19 +266,19 @@ arm_lvtt_none:
 # from the moment it expires. ECX, EDX and flags change.
 disarm_lvtt:
     movl $APIC_LVTT, %eax
-    call APICRead
+    call read_apic
     movl $APIC_CURRENT, %edx
     testl $LVTT_PERIODIC, %eax
     jz disarm_lvtt_look
     movl $APIC_INITIAL, %edx                # the current count passes through 0
 disarm_lvtt_look:
     movl %edx, %eax
-    call APICRead
+    call read_apic
     testl %eax, %eax
     jz disarm_lvtt_done
     movl $APIC_INITIAL, %eax
     xorl %edx, %edx
-    call APICWrite
+    call write_apic
     movl $1, %eax
 disarm_lvtt_done:
     ret
@@ -290,16 +290,16 @@ measure_apic:
     cmpl $0, %ss:apic_rate
     jne measure_apic_done
     movl $APIC_VERSION, %eax
-    call APICRead
+    call read_apic
     testl %eax, %eax
     jz measure_apic_done                    # there is none, or no map of it
     pushl %ebx
     movl $DIVIDE_BY_16, %edx
     movl $APIC_DIVIDE, %eax
-    call APICWrite
+    call write_apic
     movl $-1, %edx
     movl $APIC_INITIAL, %eax
-    call APICWrite
+    call write_apic
     movl $apic_count, %edx
     call sample
     pushl %esi
@@ -332,7 +332,7 @@ measure_apic_spin:
 measure_apic_odd:
     movl $APIC_INITIAL, %eax
     xorl %edx, %edx
-    call APICWrite
+    call write_apic
     popl %ebx
 measure_apic_done:
     ret
@@ -340,4 +340,4 @@ measure_apic_done:
 # Out: EAX = current count. ECX, EDX and flags change.
 apic_count:
     movl $APIC_CURRENT, %eax
-    jmp APICRead
+    jmp read_apic

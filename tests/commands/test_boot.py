@@ -55,6 +55,28 @@ def test_the_guest_reports_and_is_checked_from_outside(boot: Boot) -> None:
     assert all(check.keys() == {"id", "verdict", "detail"} for check in boot.data["checks"])
 
 
+def test_the_file_tells_the_calls_that_the_guest_bound(boot: Boot) -> None:
+    calls = boot.data["bound"]
+    assert [call["number"] for call in calls] == list(range(74))
+    assert all(call.keys() == {"number", "name", "type", "asked", "calls"} for call in calls)
+    assert {(call["asked"], call["calls"]) for call in calls} == {(True, None)}
+    bound = sum(call["type"] != "NONE" for call in calls)
+    assert boot.data["guest"]["bound"] == bound
+    assert f", {bound} of 74 calls bound" in boot.done.stdout
+
+
+@pytest.mark.parametrize("guest", sorted(GUESTS))
+def test_calls_of_a_guest_of_the_kit_are_counted_up_to_ready(inv: Inv, guest: str) -> None:
+    done = inv("boot", "--guest", guest, "--count", "--json", "out.json")
+    data = json.loads((inv.folder / "out.json").read_text())
+    calls = {call["name"]: call["calls"] for call in data["bound"]}
+    assert (calls["SetGDT"], calls["SetIDT"], calls["SetTR"]) == (1, 1, 1)
+    assert calls["GetInterruptMask"] > 1
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert ["3", "SetGDT", "CALL_REL", "1"] in lines
+    assert ["33", "IRET", "JUMP_REL", f"{calls['IRET']}"] in lines
+
+
 def test_the_events_are_those_of_the_seed_case(boot: Boot) -> None:
     found = [event["what"] for event in boot.data["events"]]
     kept = "held" if boot.backend == "native" else "recorded"
@@ -102,7 +124,7 @@ def test_each_guest_of_the_kit_is_booted_by_its_name(inv: Inv, name: str) -> Non
 
 
 def test_a_rom_that_forgets_what_is_pending_fails_by_name(inv: Inv, copy: Path) -> None:
-    replace_line(copy / "rom/backends/bare.s", "jne enable_pending", "    nop")
+    replace_line(copy / "rom/backends/bare.s", "jne enable_left", "    nop")
     done = inv.of(copy)("boot", "--json", "out.json", "--timeout", "20")
     data = json.loads((inv.folder / "out.json").read_text())
     failed = {check["id"] for check in data["checks"] if check["verdict"] == "fail"}

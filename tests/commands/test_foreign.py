@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 
 import pytest
 
@@ -15,12 +16,45 @@ def test_a_text_on_the_serial_console_ends_a_guest_well(inv: Inv) -> None:
     toy = guest(inv.folder, say("Hello, wedge\n") + SPIN)
     done = inv("boot", "--guest", toy.name, "--until", "wedge", "--json", "out.json")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "  Hello, wedge" in done.stdout.splitlines()
+    assert done.stdout.startswith("Hello, wedge\n\nbare-3.0 ")
     data = json.loads((inv.folder / "out.json").read_text())
     verdicts = {check["id"]: check["verdict"] for check in data["checks"]}
     assert verdicts == {"guest/says-the-text": "pass", "rom/is-in-place": "pass"}
     assert (data["verdict"], data["machine"]["memory"], data["events"]) == ("pass", 128, [])
     assert f"at {data['rom']['base']:05X}" in done.stdout
+
+
+def test_the_serial_console_is_shown_while_the_guest_runs(inv: Inv) -> None:
+    toy = guest(inv.folder, say("\x1b[31mone\r\n\x1b[2Jlogin: ") + SPIN)
+    with inv.started("boot", "--guest", toy, "--timeout", "600") as verb:
+        verb.read_until("one\r\nlogin: ")
+        verb.process.send_signal(signal.SIGINT)
+        assert verb.status() == 130
+    assert "\x1b[31mone" not in verb.said
+    assert verb.said.endswith("login: \r\n\r\ninterrupted\r\n")
+
+
+def test_the_file_has_the_guests_text_on_the_terminal_and_its_calls_in_it(inv: Inv) -> None:
+    toy = guest(inv.folder, say("hello") + SPIN)
+    done = inv("boot", "--guest", toy, "--until", "hello", "--count", "--json", "out.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("hello\n\nbare-3.0 ")
+    data = json.loads((inv.folder / "out.json").read_text())
+    assert (data["bound"], data["bound_note"]) == ([], "The guest did not initialise the ROM.")
+
+
+@pytest.mark.parametrize(
+    ("code", "note"),
+    [
+        (exit_with(0), "The guest ended QEMU, and its memory with it."),
+        (POWER_OFF, "The guest did not initialise the ROM."),
+    ],
+    ids=["debug-exit", "power off"],
+)
+def test_why_a_guest_has_no_bound_calls_is_said(inv: Inv, code: bytes, note: str) -> None:
+    done = inv("boot", "--guest", guest(inv.folder, code))
+    assert done.returncode == 0
+    assert f"calls that the guest asked for\n  {note}\n" in done.stdout
 
 
 def test_a_text_that_never_comes_fails_and_shows_where_things_stand(inv: Inv) -> None:
@@ -74,7 +108,7 @@ def test_what_a_guest_writes_does_not_reach_the_terminal_as_control_sequences(
     toy = guest(inv.folder, say("\x1b[31mred [bold]x[/]\x07\n") + exit_with(0))
     done = inv("boot", "--guest", toy)
     assert done.returncode == 0
-    assert "  red [bold]x[/]" in done.stdout.splitlines()
+    assert done.stdout.startswith("red [bold]x[/]\n")
 
 
 def test_files_may_be_named_anything_and_an_initrd_is_given_on(inv: Inv) -> None:

@@ -41,15 +41,17 @@ def wait(reader: int) -> None:
 
 
 @contextmanager
-def hanging_boot(inv: Inv) -> Iterator[Started]:
+def hanging_boot(inv: Inv, *more: str) -> Iterator[Started]:
     """A boot whose guest runs, and does not end."""
-    with inv.started("boot", "--guest", guest(inv.folder, SPIN), "--timeout", "600") as verb:
+    toy = guest(inv.folder, SPIN)
+    with inv.started("boot", "--guest", toy, "--timeout", "600", *more) as verb:
         verb.read_until(RUNS)
         yield verb
 
 
-def test_ctrl_c_ends_a_boot_with_130(inv: Inv) -> None:
-    with hanging_boot(inv) as verb:
+@pytest.mark.parametrize("more", [(), ("--count",)], ids=["plain", "count"])
+def test_ctrl_c_ends_a_boot_with_130(inv: Inv, more: tuple[str, ...]) -> None:
+    with hanging_boot(inv, *more) as verb:
         verb.process.send_signal(signal.SIGINT)
         assert verb.status() == 130
         assert verb.said.rstrip().endswith("interrupted")
@@ -63,8 +65,9 @@ def test_sigterm_ends_a_boot_with_143(inv: Inv) -> None:
         assert "Traceback" not in verb.said
 
 
-def test_a_qemu_that_is_killed_while_it_runs_is_told(inv: Inv) -> None:
-    with hanging_boot(inv) as verb:
+@pytest.mark.parametrize("more", [(), ("--count",)], ids=["plain", "count"])
+def test_a_qemu_that_is_killed_while_it_runs_is_told(inv: Inv, more: tuple[str, ...]) -> None:
+    with hanging_boot(inv, *more) as verb:
         os.kill(verb.qemu(), signal.SIGKILL)
         assert verb.status() == 2
         assert "QEMU was ended by the signal SIGKILL" in verb.said

@@ -99,11 +99,18 @@ def test_the_manifest_says_what_the_rom_is(images: Mapping[str, Image], name: st
 
 
 @pytest.mark.parametrize("name", BACKENDS)
+def test_each_call_has_a_stub_of_its_own(images: Mapping[str, Image], name: str) -> None:
+    rows = [row for row in images[name].manifest["calls"] if row["type"] != "NONE"]
+    assert len({row["offset"] for row in rows}) == len(rows)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
 def test_the_manifest_says_what_is_in_the_block(images: Mapping[str, Image], name: str) -> None:
     image, block = images[name], images[name].manifest["block"]
     labels, code = image.wedge.assembly.labels, image.wedge.assembly.code
     assert block["wedge"] == len(code)
-    assert block["size"] == len(code) + BACKENDS[name].zeroed
+    assert block["size"] == block["asked"] + len(image.manifest["calls"])
+    assert block["asked"] == len(code) + BACKENDS[name].zeroed
     assert block["pages"] == (block["size"] + 4095) // 4096
     assert block["relocations"] == len(image.wedge.relocations)
     if name == "bare":

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from harness.report.log import Check, Event, Log
-from harness.report.terminal import show_header, show_log, show_trouble, shown
+from harness.report.terminal import show_bound, show_header, show_log, show_trouble, shown
 
 ROM: Mapping[str, Any] = {
     "name": "bare-3.0",
@@ -100,6 +100,53 @@ def test_each_check_is_a_line_and_the_last_counts_them(verdicts: tuple[str], las
     assert lines[1 : 1 + len(wanted)] == wanted
     assert "the seed case" in lines
     assert lines[-1] == last
+
+
+def a_call(number: int, kind: str, asked: bool, calls: int | None) -> Mapping[str, Any]:
+    name = f"Call{number}"
+    return {"number": number, "name": name, "type": kind, "asked": asked, "calls": calls}
+
+
+def test_the_calls_asked_for_are_a_line_each() -> None:
+    paper = Paper()
+    calls = [
+        a_call(1, "CALL_REL", True, None),
+        a_call(2, "CALL_REL", False, None),
+        a_call(10, "NONE", True, None),
+    ]
+    show_bound(paper.console, calls, "")
+    assert paper.text.splitlines() == [
+        *("", "calls that the guest asked for"),
+        *("    1  Call1   CALL_REL", "   10  Call10  NONE"),
+    ]
+
+
+def test_what_was_counted_stands_beside_and_the_most_fits() -> None:
+    paper = Paper()
+    calls = [
+        a_call(1, "CALL_REL", True, 1_234_567),
+        a_call(2, "JUMP_REL", False, 1),
+        a_call(3, "CALL_REL", False, 0),
+        a_call(4, "NONE", True, 0),
+    ]
+    show_bound(paper.console, calls, "")
+    assert paper.text.splitlines()[2:] == [
+        *("    1  Call1  CALL_REL    1,234,567", "    2  Call2  JUMP_REL            1"),
+        "    4  Call4  NONE",
+    ]
+
+
+def test_a_call_that_the_rom_does_not_provide_is_dim() -> None:
+    paper = Paper(terminal=True)
+    show_bound(paper.console, [a_call(4, "NONE", True, None)], "")
+    assert "\x1b[2m    4  Call4  NONE\x1b[0m" in paper.text
+
+
+@pytest.mark.parametrize(("note", "said"), [("", "none"), ("[Why] not.", "[Why] not.")])
+def test_a_guest_that_bound_nothing_is_told_so(note: str, said: str) -> None:
+    paper = Paper()
+    show_bound(paper.console, [a_call(1, "CALL_REL", False, None)], note)
+    assert paper.text.splitlines()[2:] == [f"  {said}"]
 
 
 def test_long_lines_are_not_cut_or_wrapped() -> None:

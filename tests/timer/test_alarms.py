@@ -59,8 +59,9 @@ def test_a_period_of_0_is_none(timed: Booted, wiring: int) -> None:
     assert (alarm.count, alarm.cancelled) == (1, 0)
 
 
-def test_a_one_shot_past_the_8254_comes_early(timed: Booted) -> None:
-    alarm = timed_alarm(timed, 0, 100 * MS)
+@pytest.mark.parametrize("delay", [55 * MS, 100 * MS, 1 << 32, (7 << 32) + MS, 1 << 60])
+def test_a_one_shot_past_the_8254_comes_early(timed: Booted, delay: int) -> None:
+    alarm = timed_alarm(timed, 0, delay)
     assert alarm.times[0] - alarm.start == pytest.approx(54 * MS, rel=1e-3)
     assert alarm.cancelled == 0  # it has come, and nothing is armed
 

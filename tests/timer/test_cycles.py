@@ -79,6 +79,18 @@ def test_a_measure_that_was_held_up_is_taken_again(counted: Booted) -> None:
     assert wide(counted.finish()) == pytest.approx(10**9, rel=1e-4)
 
 
+def test_who_comes_second_waits_for_the_devices(counted: Booted) -> None:
+    held, waiting = counted.rom.symbol("devices_held"), counted.rom.symbol("hold_again")
+    counted.control.write(held, b"\x01")
+    counted.prepare("GetCycleFrequency")
+    for _ in range(5):
+        counted.finish(waiting, counted.label("returned"))
+        assert counted.control.step() != counted.label("returned")
+    counted.control.write(held, b"\x00")
+    assert wide(counted.finish()) == pytest.approx(10**9, rel=1e-4)
+    assert counted.control.read(held, 1) == b"\x00"
+
+
 def test_real_and_available_are_one_clock(counted: Booted) -> None:
     values = [counter(counted, number) for number in (REAL, AVAILABLE, REAL, AVAILABLE)]
     assert values == sorted(values)
