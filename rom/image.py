@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from rom.assembler import Assembly, assemble
-from rom.backends.backend import Backend
+from rom.backends.backend import NEEDED_FEATURES, Backend
 from rom.elf import Section, symbol_file
 from rom.errors import RomError
 from rom.interface import headers
@@ -208,7 +208,7 @@ def _template(backend: Backend, wedge: Relocatable) -> bytes:
 
 
 def _call_table(backend: Backend, generation: str, labels: Mapping[str, int]) -> Iterator[str]:
-    """A dword a call: the offset of its stub in the block and its type << 16; 0 for NONE.
+    """A dword a call: its stub's offset in the block, type << 16, CPUID bit << 24; 0 for NONE.
 
     One table for a machine with one processor, and one for more.
     """
@@ -225,7 +225,8 @@ def _call_table(backend: Backend, generation: str, labels: Mapping[str, int]) ->
                     f"add the label {stub}: to one of its source files"
                 )
             target = labels.get(prefix + stub, labels[stub])
-            yield f".long {kind << 16 | target:#x}  # {prefix}{call.name}"
+            needed = NEEDED_FEATURES.get(call.name, 0)
+            yield f".long {needed << 24 | kind << 16 | target:#x}  # {prefix}{call.name}"
 
 
 def _assemble_head(
@@ -248,6 +249,7 @@ def _assemble_head(
         "BACKEND_INIT": labels["backend_init"],
         "LINEAR_OFFSET": labels["linear_offset"],
         "START_PAGE": labels["start_page"],
+        "FEATURES": labels["features"],
         "ASKED": labels["asked"],
     }
     before = list(generated(virtual_cpu.constants(), "virtual_cpu"))

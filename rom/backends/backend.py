@@ -76,3 +76,14 @@ SHARED: Mapping[str, RelocationType] = dict.fromkeys(
 )
 """Calls by CALL_REL although some do nothing: early 3.0 guests know no NOP, and Linux fetches the
 page table calls as pointers."""
+
+NEEDED_FEATURES: Mapping[str, int] = dict.fromkeys(
+    (
+        *("RDTSC", "GetCycleFrequency", "GetCycleCounter", "SetAlarm", "CancelAlarm"),
+        *("GetWallclockTime", "WallclockUpdated"),
+    ),
+    4,
+)
+"""Calls that a processor without a feature does not have: the feature's bit in EDX of CPUID leaf 1
+(Intel SDM 2A, CPUID). Bit 4 is the time stamp counter; the timer group is provided whole or not at
+all."""

@@ -206,8 +206,7 @@ look_up_next:
 
 # In: EAX = physical address of a page table. Out: EAX = its linear address; CF set: it is in no
 # map, and is not to be touched. The guest's map of memory is slot 0 of SetLinearMapping; the others
-# are windows that come and go. Until it is given, the map in which the guest called VMI_Init counts:
-# the block lies below 1 MiB, so that map begins at the MiB in which the block is seen.
+# are windows that come and go. Until it is given, the map in which the guest called VMI_Init counts.
 # EBX and flags change.
 linear_of:
     cmpl $0, %ss:linear_mappings+4
@@ -224,9 +223,7 @@ linear_of:
     clc
     ret
 linear_of_init:
-    movl $virtual_cpu, %ebx
-    andl $0xfff00000, %ebx
-    addl %ebx, %eax
+    addl %ss:linear_offset, %eax
     ret
 linear_none:
     stc
