@@ -9,8 +9,8 @@
 .set PIT_PERIODIC, 0x34                     # mode 2
 .set PIT_STOPPED, 0x32                      # mode 1
 .set PIT_LONGEST, 54                        # milliseconds: what 16 bits can count, rounded up
+.set APIC_ID, 0x20
 .set APIC_VERSION, 0x30
-.set APIC_LVTT, 0x320
 .set APIC_INITIAL, 0x380
 .set APIC_CURRENT, 0x390
 .set APIC_DIVIDE, 0x3e0
@@ -243,6 +243,9 @@ arm_lvtt_longest:
     movl $-1, %eax
 arm_lvtt_count:
     movl %eax, %ebp
+    call lvtt_of
+    testl $ALARM_PERIODIC, %ebx
+    setnz %ss:lvtt_periodic(%eax)
     movl $APIC_LVTT, %eax
     call read_apic
     andl $~LVTT_MODE, %eax
@@ -258,7 +261,7 @@ arm_lvtt_mode:
     call write_apic
     movl %ebp, %edx
     movl $APIC_INITIAL, %eax
-    call write_apic                          # the count starts here
+    call write_apic                         # the count starts here
 arm_lvtt_none:
     ret
 
@@ -279,8 +282,35 @@ disarm_lvtt_look:
     movl $APIC_INITIAL, %eax
     xorl %edx, %edx
     call write_apic
+    call lvtt_of
+    movb $0, %ss:lvtt_periodic(%eax)
     movl $1, %eax
 disarm_lvtt_done:
+    ret
+
+# In: EDX = what the guest writes to LVTT. Out: EDX = the same, but periodic while a periodic alarm is
+# armed: Linux sets the alarm first and gives the vector then, on all processors but the first. ECX
+# and flags change.
+keep_periodic:
+    testl $LVTT_MODE, %edx
+    jnz keep_periodic_done                  # the guest has a mode of its own in mind
+    pushl %eax
+    pushl %edx
+    call lvtt_of
+    popl %edx
+    cmpb $0, %ss:lvtt_periodic(%eax)
+    popl %eax
+    je keep_periodic_done
+    orl $LVTT_PERIODIC, %edx
+keep_periodic_done:
+    ret
+
+# Out: EAX = this processor's place in lvtt_periodic. ECX, EDX and flags change.
+lvtt_of:
+    movl $APIC_ID, %eax
+    call read_apic
+    shrl $24, %eax
+    andl $15, %eax
     ret
 
 # Measure the APIC's counts of a millisecond against the TSC, over 10 ms, unless that was done.
