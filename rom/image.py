@@ -102,7 +102,8 @@ class Image:
 
         `lazy` says that the guest's IF is the virtual CPU's and not the processor's own; `calls`
         gives each call's relocation type and the offset of its stub in the RAM block, with one
-        processor and (`smp_offset`) with more. `block` is what each processor has of RAM (the
+        processor and (`smp_offset`) with more, and in `feature` the bit of CPUID leaf 1, EDX,
+        without which GetRelocationInfo answers NONE. `block` is what each processor has of RAM (the
         blocks of several stand one after another), `post` the offsets in the image of what the
         16-bit init leaves there, `virtual_cpu` the fields of the virtual CPU from the block's
         start, `closed` the range of the block that runs with the real IF off, `asked` the offset
@@ -157,6 +158,7 @@ class Image:
         return {
             "name": call.name,
             "number": call.number(self.generation),
+            "feature": NEEDED_FEATURES.get(call.name),
             "type": kind.name,
             "offset": labels[stub] if provided else None,
             "smp_offset": labels.get(MORE_PROCESSORS + stub, labels[stub]) if provided else None,

@@ -55,7 +55,14 @@ DESCRIPTORS: Mapping[str, RelocationType] = dict.fromkeys(
 
 SHARED_FILES = (
     *("wedge/processor.s", "wedge/mmu.s", "wedge/ports.s"),
-    *("wedge/apic.s", "wedge/clock.s", "wedge/timer.s", "wedge/wallclock.s", "wedge/start.s"),
+    *(
+        "wedge/apic.s",
+        "wedge/clock.s",
+        "wedge/timer.s",
+        "wedge/lvtt.s",
+        "wedge/wallclock.s",
+        "wedge/start.s",
+    ),
 )
 """Source of the calls below: the same in every ROM that has the machine to itself."""
 

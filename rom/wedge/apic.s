@@ -6,6 +6,7 @@
 .set IA32_APIC_BASE, 0x1b
 .set APIC_AT_RESET, 0xfee00000
 .set FEATURE_APIC, 0x200                    # bits of CPUID leaf 1, EDX
+.set APIC_LVTT, 0x320
 .set CR4_PSE, 0x10
 .set CR4_PAE, 0x20
 
@@ -32,18 +33,31 @@ apic_read_none:
     xorl %eax, %eax
     ret
 
-# In: EAX = register, EDX = value. Nothing happens where there is no APIC or no map of it.
+# In: EAX = register, EDX = value. Nothing happens where there is no APIC or no map of it. LVTT is
+# the guest's, but for the mode of an alarm that is armed (timer.s).
 APICWrite:
     cmpl $PAGE, %eax
     jae apic_write_linear
-write_apic:
+    cmpl $APIC_LVTT, %eax
+    je apic_write_lvtt
+write_apic:                                 # for the ROM itself: an offset
     movl %ss:apic_page, %ecx
     jecxz apic_write_find
     movl %edx, (%ecx,%eax)
     ret
 apic_write_linear:
+    movl %eax, %ecx
+    andl $PAGE-1, %ecx
+    cmpl $APIC_LVTT, %ecx
+    je apic_write_lvtt
+apic_write_address:
     movl %edx, (%eax)
     ret
+apic_write_lvtt:
+    call keep_periodic
+    cmpl $PAGE, %eax
+    jae apic_write_address
+    jmp write_apic
 apic_write_find:
     pushl %eax
     pushl %edx

@@ -123,6 +123,23 @@ def test_an_alarm_keeps_vector_and_mask_of_lvtt(timed: Booted) -> None:
         assert timed.call("APICRead", eax=LVTT_REGISTER)["eax"] == 0x10077 | mode
 
 
+@pytest.mark.parametrize("base", [0, 0xFEE00000], ids=["offset", "address"])
+def test_a_vector_that_is_given_later_leaves_the_alarm_periodic(timed: Booted, base: int) -> None:
+    def written(value: int) -> int:
+        timed.call("APICWrite", eax=base + LVTT_REGISTER, edx=value)
+        return timed.call("APICRead", eax=base + LVTT_REGISTER)["eax"]
+
+    assert written(0x10041) == 0x10041
+    timed.call("SetAlarm", (MS, 0), eax=LVTT | PERIODIC, edx=0, ecx=0)
+    assert written(0x10042) == 0x30042
+    timed.call("SetAlarm", (0, 0), eax=LVTT, edx=0, ecx=0xFF)
+    assert written(0x10041) == 0x10041
+    timed.call("SetAlarm", (MS, 0), eax=LVTT | PERIODIC, edx=0, ecx=0)
+    timed.call("CancelAlarm", eax=LVTT)
+    assert written(0x10041) == 0x10041
+    assert written(0x30041) == 0x30041
+
+
 @each_wiring
 def test_the_calls_preserve_what_the_convention_says(timed: Booted, wiring: int) -> None:
     for flags in (wiring, wiring | PERIODIC):
