@@ -44,9 +44,10 @@ CALLS = (
         requirement=Requirement.TIMER_GROUP,
         notes="Each wiring has one timer of the hardware, so an alarm replaces the one "
         "of its wiring, whatever its counter: channel 0 of the 8254, one for the machine, and the "
-        "local APIC's timer, one a processor, whose vector and mask in LVTT stay the guest's. While "
-        "a periodic alarm is armed a mode of 0 that APICWrite writes there leaves it periodic, since Linux gives the vector after the alarm on all but the first processor. A "
-        "time that has passed is now; a one-shot is never early and at most one part in 4000 of "
+        "local APIC's timer, one a processor, whose vector and mask in LVTT stay the guest's. "
+        "While a periodic alarm is armed, a mode of 0 that APICWrite writes to LVTT leaves it "
+        "periodic, since Linux gives the vector after the alarm on all but the first processor. "
+        "A time that has passed is now; a one-shot is never early and at most one part in 4000 of "
         "its delay late, but on IRQ0 one that is farther away than 54 ms comes after 54 ms: the "
         "guest sees that the counter is short of it and sets it again. A period is the nearest "
         "that the hardware has, at most 54.9 ms on IRQ0, and begins at the call, whatever the "
