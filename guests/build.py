@@ -35,7 +35,7 @@ _EVERY = (
     *(*_BASE, "every/calls.s", "every/processor.s", "every/segments.s"),
     *("every/pages.s", "every/ports.s", "every/user.s", "every/native.s"),
 )
-_ALARM = (*_BASE, "alarm/calls.s", "alarm/alarms.s", "alarm/handlers.s")
+_ALARM = (*_BASE, "alarm/calls.s", "alarm/alarms.s", "alarm/timed.s", "alarm/handlers.s")
 
 GUESTS: Mapping[str, tuple[str, ...]] = {
     "checks": (*_CHECKS, "checks/flat.s"),

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from rom.assembler import Assembly, assemble
-from rom.backends.backend import Backend
+from rom.backends.backend import NEEDED_FEATURES, Backend
 from rom.elf import Section, symbol_file
 from rom.errors import RomError
 from rom.interface import headers
@@ -102,7 +102,8 @@ class Image:
 
         `lazy` says that the guest's IF is the virtual CPU's and not the processor's own; `calls`
         gives each call's relocation type and the offset of its stub in the RAM block, with one
-        processor and (`smp_offset`) with more. `block` is what each processor has of RAM (the
+        processor and (`smp_offset`) with more, and in `feature` the bit of CPUID leaf 1, EDX,
+        without which GetRelocationInfo answers NONE. `block` is what each processor has of RAM (the
         blocks of several stand one after another), `post` the offsets in the image of what the
         16-bit init leaves there, `virtual_cpu` the fields of the virtual CPU from the block's
         start, `closed` the range of the block that runs with the real IF off, `asked` the offset
@@ -158,6 +159,7 @@ class Image:
         return {
             "name": call.name,
             "number": call.number(self.generation),
+            "feature": NEEDED_FEATURES.get(call.name),
             "type": kind.name,
             "offset": labels[stub] if provided else None,
             "smp_offset": labels.get(MORE_PROCESSORS + stub, labels[stub]) if provided else None,
@@ -209,7 +211,7 @@ def _template(backend: Backend, wedge: Relocatable) -> bytes:
 
 
 def _call_table(backend: Backend, generation: str, labels: Mapping[str, int]) -> Iterator[str]:
-    """A dword a call: the offset of its stub in the block and its type << 16; 0 for NONE.
+    """A dword a call: its stub's offset in the block, type << 16, CPUID bit << 24; 0 for NONE.
 
     One table for a machine with one processor, and one for more.
     """
@@ -226,7 +228,8 @@ def _call_table(backend: Backend, generation: str, labels: Mapping[str, int]) ->
                     f"add the label {stub}: to one of its source files"
                 )
             target = labels.get(prefix + stub, labels[stub])
-            yield f".long {kind << 16 | target:#x}  # {prefix}{call.name}"
+            needed = NEEDED_FEATURES.get(call.name, 0)
+            yield f".long {needed << 24 | kind << 16 | target:#x}  # {prefix}{call.name}"
 
 
 def _assemble_head(
@@ -249,6 +252,7 @@ def _assemble_head(
         "BACKEND_INIT": labels["backend_init"],
         "LINEAR_OFFSET": labels["linear_offset"],
         "START_PAGE": labels["start_page"],
+        "FEATURES": labels["features"],
         "ASKED": labels["asked"],
     }
     before = list(generated(virtual_cpu.constants(), "virtual_cpu"))

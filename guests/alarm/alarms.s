@@ -43,9 +43,9 @@ wait_units:
     call units_on
     jmp wait_for
 
-# Wait until EBX alarms have come, or 0.1 s have passed.
+# Wait until EBX alarms have come, or a second has passed.
 wait_alarms:
-    movl $1000, %eax
+    movl $10000, %eax
     call units_on
     movl %eax, %esi
     movl %edx, %edi
@@ -123,19 +123,29 @@ past_alarm:
     movl alarms, %eax
     ret
 
-# Out: EAX = alarms of one that was set twice, the second time for later.
+# Out: EAX = alarms of one that was set twice, the second time for later. Where the machine was held
+# up for so long that the first came before, again with twice as long.
 replaced_alarm:
+    movl $3, %ebp
+replaced_again:
+    addl %ebp, %ebp
     vmi(DisableInterrupts)
     movl $0, alarms
-    movl $3, %eax
+    movl %ebp, %eax
     call set_one_shot
-    movl $6, %eax
+    movl expiry, %esi
+    movl expiry+4, %edi
+    leal (%ebp,%ebp), %eax
     call set_one_shot
+    call read_real
+    subl %esi, %eax
+    sbbl %edi, %edx
+    sbbl %ebx, %ebx                         # -1: in time
     vmi(EnableInterrupts)
-    movl $1, %ebx
-    call wait_alarms
-    movl $10, %eax
+    leal 5(%ebp,%ebp), %eax
     call wait_units
+    testl %ebx, %ebx
+    jz replaced_again
     movl alarms, %eax
     ret
 

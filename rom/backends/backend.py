@@ -55,7 +55,14 @@ DESCRIPTORS: Mapping[str, RelocationType] = dict.fromkeys(
 
 SHARED_FILES = (
     *("wedge/processor.s", "wedge/mmu.s", "wedge/ports.s"),
-    *("wedge/apic.s", "wedge/clock.s", "wedge/timer.s", "wedge/wallclock.s", "wedge/start.s"),
+    *(
+        "wedge/apic.s",
+        "wedge/clock.s",
+        "wedge/timer.s",
+        "wedge/lvtt.s",
+        "wedge/wallclock.s",
+        "wedge/start.s",
+    ),
 )
 """Source of the calls below: the same in every ROM that has the machine to itself."""
 
@@ -76,3 +83,14 @@ SHARED: Mapping[str, RelocationType] = dict.fromkeys(
 )
 """Calls by CALL_REL although some do nothing: early 3.0 guests know no NOP, and Linux fetches the
 page table calls as pointers."""
+
+NEEDED_FEATURES: Mapping[str, int] = dict.fromkeys(
+    (
+        *("RDTSC", "GetCycleFrequency", "GetCycleCounter", "SetAlarm", "CancelAlarm"),
+        *("GetWallclockTime", "WallclockUpdated"),
+    ),
+    4,
+)
+"""Calls that a processor without a feature does not have: the feature's bit in EDX of CPUID leaf 1
+(Intel SDM 2A, CPUID). Bit 4 is the time stamp counter; the timer group is provided whole or not at
+all."""

@@ -101,6 +101,13 @@ GetTR:
     movzwl cpu(tr), %eax
     ret
 
+# A kernel that changes stacks may go on with POPF (Linux does), and what PUSHF took while a vector
+# was recorded turns the real IF off then, unseen. So the next enabling turns it on, as when the guest
+# comes back from user mode.
+UpdateKernelStack:
+    orl $LEFT, cpu(pending)
+    jmp update_kernel_stack
+
 # How closed code returns to its caller: with the real IF that guest code has.
 leave_closed:
     testl $IF, cpu(real_if)

@@ -80,6 +80,9 @@ GetTR:
     strw %ax
     ret
 
+UpdateKernelStack:
+    jmp update_kernel_stack
+
 # In: EAX = table, EDX = index, ECX = low dword, 4(%esp) = high dword. Past 255 there is no vector,
 # past 8191 no table: nothing is stored. No interrupt comes between the two stores. Segment registers
 # keep their hidden parts until the guest loads them again, as after the same two stores on the bare

@@ -87,6 +87,10 @@ smp_WriteIDTEntry:
     pushl $WriteIDTEntry
     jmp own_block
 
+smp_UpdateKernelStack:
+    pushl $UpdateKernelStack
+    jmp own_block
+
 smp_SetIOPLMask:
     pushl $SetIOPLMask
     jmp own_block

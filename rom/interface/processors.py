@@ -4,9 +4,14 @@ from rom.interface.call import Argument, Call, Category, Outcome, Requirement, R
 
 _APIC_NOTE = (
     "The interface says the linear address of the register; Linux passes its offset. "
-    "Below 0x1000 it is taken as an offset, which needs the APIC's page to be found first: "
-    "NONE is the honest answer of a ROM that cannot."
+    "Below 0x1000 it is taken as an offset. Without paging the APIC is where the MSR 1B says; with "
+    "paging the ROM looks once, from the top of the linear space down, for a present and writable "
+    "page that maps it, and remembers that page: a guest that maps it elsewhere later passes "
+    "addresses. It reads page tables through slot 0 of SetLinearMapping, or until that is set "
+    "through the map in which VMI_Init was called, and leaves alone those outside of it."
 )
+_UNMAPPED = Outcome("an address that is not mapped", "#PF in the stub")
+_NO_APIC = "an offset, without a local APIC or without a map of it"
 _APIC_REGISTER = Argument("EAX", "register", "linear address of the APIC register, or its offset")
 
 CALLS = (
@@ -46,6 +51,7 @@ CALLS = (
         "Writes a register of the local APIC.",
         arguments=(_APIC_REGISTER, Argument("EDX", "value", "new value")),
         notes=_APIC_NOTE,
+        outcomes=(Outcome(_NO_APIC, "nothing happens"), _UNMAPPED),
     ),
     Call(
         "APICRead",
@@ -55,6 +61,7 @@ CALLS = (
         arguments=(_APIC_REGISTER,),
         results=(Result("EAX", "value", "its value"),),
         notes=_APIC_NOTE,
+        outcomes=(Outcome(_NO_APIC, "the answer is 0"), _UNMAPPED),
     ),
     Call(
         "SetCallbacks",

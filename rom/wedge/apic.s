@@ -6,6 +6,7 @@
 .set IA32_APIC_BASE, 0x1b
 .set APIC_AT_RESET, 0xfee00000
 .set FEATURE_APIC, 0x200                    # bits of CPUID leaf 1, EDX
+.set APIC_LVTT, 0x320
 .set CR4_PSE, 0x10
 .set CR4_PAE, 0x20
 
@@ -32,18 +33,31 @@ apic_read_none:
     xorl %eax, %eax
     ret
 
-# In: EAX = register, EDX = value. Nothing happens where there is no APIC or no map of it.
+# In: EAX = register, EDX = value. Nothing happens where there is no APIC or no map of it. LVTT is
+# the guest's, but for the mode of an alarm that is armed (timer.s).
 APICWrite:
     cmpl $PAGE, %eax
     jae apic_write_linear
-write_apic:
+    cmpl $APIC_LVTT, %eax
+    je apic_write_lvtt
+write_apic:                                 # for the ROM itself: an offset
     movl %ss:apic_page, %ecx
     jecxz apic_write_find
     movl %edx, (%ecx,%eax)
     ret
 apic_write_linear:
+    movl %eax, %ecx
+    andl $PAGE-1, %ecx
+    cmpl $APIC_LVTT, %ecx
+    je apic_write_lvtt
+apic_write_address:
     movl %edx, (%eax)
     ret
+apic_write_lvtt:
+    call keep_periodic
+    cmpl $PAGE, %eax
+    jae apic_write_address
+    jmp write_apic
 apic_write_find:
     pushl %eax
     pushl %edx
@@ -206,8 +220,7 @@ look_up_next:
 
 # In: EAX = physical address of a page table. Out: EAX = its linear address; CF set: it is in no
 # map, and is not to be touched. The guest's map of memory is slot 0 of SetLinearMapping; the others
-# are windows that come and go. Until it is given, the map in which the guest called VMI_Init counts:
-# the block lies below 1 MiB, so that map begins at the MiB in which the block is seen.
+# are windows that come and go. Until it is given, the map in which the guest called VMI_Init counts.
 # EBX and flags change.
 linear_of:
     cmpl $0, %ss:linear_mappings+4
@@ -224,9 +237,7 @@ linear_of:
     clc
     ret
 linear_of_init:
-    movl $virtual_cpu, %ebx
-    andl $0xfff00000, %ebx
-    addl %ebx, %eax
+    addl %ss:linear_offset, %eax
     ret
 linear_none:
     stc

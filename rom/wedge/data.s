@@ -23,6 +23,7 @@ devices_held:   .long 0                     # 1 while a processor uses ports of 
 # Alarms (timer.s).
 irq0_expiry:    .long 0, 0                  # of the one-shot alarm that was last armed
 irq0_kind:      .long 0                     # 0: none, 1: one-shot, 2: periodic
+lvtt_periodic:  .space 16                   # by the low bits of the APIC ID: 1: a periodic alarm
 apic_rate:      .long 0                     # counts in 1024 milliseconds, 0: not measured yet
 
 # The wall clock (wallclock.s).

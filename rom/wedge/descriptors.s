@@ -72,7 +72,7 @@ load_tr:
 
 # In: EAX = SS selector (Linux) or linear address of the TSS (the 2.0 document): a selector has 16
 # bits. EDX = ESP0. The record disagrees on EAX; both readings end in the same TSS.
-UpdateKernelStack:
+update_kernel_stack:
     movl %eax, %ecx
     cmpl $0xffff, %eax
     ja kernel_stack_tss

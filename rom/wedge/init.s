@@ -115,7 +115,8 @@ init_done:
     ret
 
 # In: EAX = call number. Out: EDX:EAX = type:EIP, 0 (NONE) for a call that this ROM does not
-# provide, for every unknown number, and for all of them until Init has succeeded.
+# provide or this processor cannot do, for every unknown number, and for all of them until Init has
+# succeeded.
 # Interrupts: may come anywhere. What was asked for is noted, once Init has succeeded, for a look
 # from outside.
 GetRelocationInfo:
@@ -137,12 +138,19 @@ relocation_here:
     jbe relocation_one
     addl $CALL_COUNT, %eax                  # the second table
 relocation_one:
-    movl %cs:calls(%ecx,%eax,4), %eax       # offset of the stub in the block, type << 16
-    testl %eax, %eax
+    movl %cs:calls(%ecx,%eax,4), %eax       # offset of the stub in the block, type << 16, and
+    testl %eax, %eax                        # the number of the CPUID bit it needs << 24
     jz relocation_none
+    movl %eax, %ecx
+    shrl $24, %ecx
+    jz relocation_provided                  # none
+    btl %ecx, %ss:FEATURES(%edx)
+    jnc relocation_none
+relocation_provided:
     movzwl %ax, %ecx
     addl %ecx, %edx
     shrl $16, %eax
+    movzbl %al, %eax
     xchgl %eax, %edx
     ret
 relocation_none:

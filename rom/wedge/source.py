@@ -71,8 +71,9 @@ def wedge_source(
     for name in data_files:
         lines += source_file(name)
     if closed_files:
-        lines += generated([".balign 16, 0", "shadow_idt:", ".space 2048"], "shadow_idt")
-    lines += generated([f".balign {PAGE}, 0", "code_start:"], "wedge")
+        table = [f".org {PAGE // 2}", "shadow_idt:", f".space {PAGE // 2}"]
+        lines += generated(table, "shadow_idt")
+    lines += generated([f".org {PAGE}", "code_start:"], "wedge")
     for name in open_files:
         lines += source_file(name)
     if closed_files:

@@ -28,7 +28,8 @@ HELD = 0x100
 """Bit of `pending`: the real IF may be off with nothing recorded: enabling must turn it on."""
 
 LEFT = 0x200
-"""Bit of `pending`: the guest left for user mode, whence SYSENTER comes with the real IF off."""
+"""Bit of `pending`: the guest left for user mode, whence SYSENTER comes with the real IF off, or
+changes stacks: enabling must turn it on."""
 
 WAS_OPEN = 1 << 31
 """Bit of an EFLAGS image, a reserved one: closed code was interrupted while `real_if` was on."""

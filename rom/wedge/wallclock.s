@@ -160,7 +160,8 @@ read_rtc_done:
     popl %ebx
     ret
 
-rtc_registers:  .byte 0, 2, RTC_HOURS, 7, 8, 9, RTC_CENTURY
+rtc_registers:                              # in the order of rtc_second and what follows it
+    .byte 0, 2, RTC_HOURS, 7, 8, 9, RTC_CENTURY
 .set RTC_FIELDS, 7
 
 # Read date and time as numbers. CF set: nothing answers, or an update never ends. An update that

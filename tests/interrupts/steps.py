@@ -55,6 +55,15 @@ def arrive(booted: Booted, *lines: int) -> None:
         booted.settle()
 
 
+def arrive_at(booted: Booted, line: int, place: int) -> None:
+    """Raise a line while the guest loops at a place, and come back there by its handler."""
+    booted.machine.injector.lower_irq(line)
+    booted.machine.injector.raise_irq(line)
+    booted.finish(booted.label("handler_logged"))
+    booted.machine.injector.lower_irq(line)
+    booted.control.run_to(place)
+
+
 def release(booted: Booted, *lines: int) -> None:
     """Lower lines that were taken."""
     for line in lines:
