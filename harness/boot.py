@@ -236,3 +236,4 @@ def _found(report: BootReport, located: LocatedRom) -> None:
     """Note where the ROM is, as its guest sees it: linear addresses for a guest of ours."""
     report.rom["base"] = located.base
     report.rom["block_base"] = located.block
+    report.rom["blocks"] = located.blocks

@@ -80,13 +80,15 @@ class LocatedRom:
 
     `block` is 0 for a ROM that keeps no RAM block, or got none; it is the first processor's. The
     addresses are guest-physical ones, plus the guest's offset once `seen_at` was told it.
-    `processors` is how many the ROM found: with more than one, guests are given other stubs.
+    `processors` is how many the ROM found: with more than one, guests are given other stubs;
+    `blocks` is how many of them have a block.
     """
 
     rom: Rom
     base: int
     block: int
     processors: int = 1
+    blocks: int = 1
 
     def seen_at(self, base: int) -> "LocatedRom":
         """The same ROM at the linear address at which its guest found the image."""
@@ -94,7 +96,12 @@ class LocatedRom:
         return replace(self, base=base, block=block)
 
     def of_processor(self, index: int) -> "LocatedRom":
-        """The same ROM with the block of another processor, numbered as they came to the ROM."""
+        """The same ROM with the block of another processor, numbered as they came to the ROM.
+
+        Raises HarnessError for a processor that has none.
+        """
+        if not 0 <= index < self.blocks:
+            raise HarnessError(f"{self.rom.path} has {self.blocks} blocks; there is no {index}.")
         return replace(self, block=self.block + index * int(self.rom.manifest["block"]["size"]))
 
     @property
@@ -160,11 +167,11 @@ def locate_rom(rom: Rom, read: Callable[[int, int], bytes]) -> LocatedRom | None
             post = rom.manifest.get("post")
             if not post:
                 return LocatedRom(rom, base, 0)
-            block, processors = (
+            block, processors, blocks = (
                 int.from_bytes(read(base + post[name], 4), "little")
-                for name in ("block_physical", "processors")
+                for name in ("block_physical", "processors", "blocks")
             )
-            return LocatedRom(rom, base, block, max(processors, 1))
+            return LocatedRom(rom, base, block, max(processors, 1), blocks)
     return None
 
 

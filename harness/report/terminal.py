@@ -31,6 +31,8 @@ def show_header(
         block = rom["block"]
         line += f", RAM at {rom['block_base']:05X}: {block['size']} bytes on {block['pages']} "
         line += "page" if block["pages"] == 1 else "pages"
+        if rom["blocks"] > 1:
+            line += f" for each of {rom['blocks']} processors"
     console.print(line, highlight=False, soft_wrap=True)
     processors = f"{machine['smp']} processor" + ("s" if machine["smp"] > 1 else "")
     console.print(

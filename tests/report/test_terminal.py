@@ -19,6 +19,7 @@ ROM: Mapping[str, Any] = {
     "base": 0xC3000,
     "block_base": 0xE7410,
     "block": {"size": 6192, "pages": 2},
+    "blocks": 1,
 }
 MACHINE: Mapping[str, Any] = {
     **{"machine": "pc", "memory": 32, "smp": 1},
@@ -72,6 +73,12 @@ def test_one_page_is_no_pages() -> None:
     paper = Paper()
     show_header(paper.console, {**ROM, "block": {"size": 368, "pages": 1}}, MACHINE, GUEST)
     assert "368 bytes on 1 page\n" in paper.text
+
+
+def test_more_than_one_processor_have_a_block_each() -> None:
+    paper = Paper()
+    show_header(paper.console, {**ROM, "blocks": 3}, {**MACHINE, "smp": 4}, GUEST)
+    assert "6192 bytes on 2 pages for each of 3 processors\n" in paper.text
 
 
 def test_names_in_brackets_are_no_markup() -> None:
