@@ -96,6 +96,11 @@ def test_get_relocation_info_answers_what_the_manifest_says(booted: Booted) -> N
     check_answers(booted)
 
 
+def test_each_stub_is_told_by_the_name_of_its_call(booted: Booted) -> None:
+    names = [row["name"] for row in booted.rom.rom.manifest["calls"]]
+    assert [booted.rom.place(booted.rom.stub(name)) for name in names] == names
+
+
 def test_the_table_of_answers_has_each_call_of_the_interface(booted: Booted) -> None:
     rows = booted.rom.rom.manifest["calls"]
     assert [(row["number"], row["name"]) for row in rows] == [

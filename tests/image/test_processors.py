@@ -66,6 +66,9 @@ def test_each_processor_that_there_is_room_for_has_a_block(
 
 def test_the_answers_are_the_stubs_for_several(several: Booted) -> None:
     check_answers(several)
+    prefix = "smp_" if several.rom.rom.manifest["lazy"] else ""
+    stub = several.rom.stub("EnableInterrupts")
+    assert several.rom.place(stub) == f"{prefix}EnableInterrupts"
 
 
 def test_fewer_blocks_do_where_there_is_no_room_for_all(

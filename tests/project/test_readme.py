@@ -77,6 +77,9 @@ def test_the_checks_and_the_picture_shown_are_those_that_boot_prints(tmp_path: P
     outside = [name for name in names(printed) if name.startswith(("seed/", "tables/"))]
     assert names(shown) == outside
     assert picture(shown) == picture(printed)
+    assert f"the guest's own {len(names(printed)) - len(outside)} checks" in README
+    for told in (r", RAM at .*: (\d+ bytes on \d+ pages)", r"(\d+ of \d+ calls bound)"):
+        assert re.findall(told, shown) == re.findall(told, printed)
 
 
 def test_every_file_that_the_readme_links_to_is_there() -> None:
