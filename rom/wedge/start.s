@@ -30,12 +30,13 @@
 .set APIC_ICR_TARGET, 0x310
 .set STARTUP, 0x4600                        # ICR: delivery mode start-up, assert
 .set IA32_EFER, 0xc0000080
+.set EFER_LONG, 0x500                       # LME and LMA
 .set START_MOST, 300000                     # times a port is read: about as many microseconds
 
 # In: EAX = linear address of the state, EDX = APIC ID. The guest has sent INIT to the processor; it
 # starts here and now, and what STARTUP the guest sends finds it running and does nothing.
-# It does not start, and nothing else happens, when the address is null, when CR0 lacks PE or PG,
-# when the guest's map of memory is not a multiple of 4 MiB from physical addresses, or when there is
+# It does not start, and nothing else happens, when the address is null, when CR0 lacks PE or PG or
+# EFER asks for long mode, when the guest's map of memory is not a multiple of 4 MiB from physical addresses, or when there is
 # no APIC to start it by. One that does not come up is given up after some 300 ms.
 SetInitialAPState:
     testl %eax, %eax
@@ -44,10 +45,13 @@ SetInitialAPState:
     je start_refused
     testl $0x3fffff, %ss:linear_offset
     jnz start_refused
+    cmpb $0, STATE_SIZE-1(%eax)             # all of it is mapped, so no fault comes under the lock
     movl STATE_CR0(%eax), %ecx
     andl $0x80000001, %ecx
     cmpl $0x80000001, %ecx
     jne start_refused
+    testl $EFER_LONG, STATE_EFER(%eax)
+    jnz start_refused
     pushl %ebx
     pushl %esi
     pushl %edi
