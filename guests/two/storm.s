@@ -1,7 +1,8 @@
 # Many IPIs, each way at once, and many sleeps that IPIs end.
 
-.set STORM, 2000                            # IPIs each way
-.set HALTS, 500                             # sleeps of each processor
+.set STORM, 500                             # IPIs each way
+.set HALTS, 100                             # sleeps of each processor
+.set STORM_PATIENCE, 0x800000               # turns from one IPI to the next
 
 # An IPI is sent when the one before was counted, so none falls together with another.
 check_storm:
@@ -33,7 +34,7 @@ storm:
     movl %ebx, %ebp
     xorl $1, %ebp                           # EBP = the other one
     xorl %esi, %esi                         # ESI = IPIs sent
-    movl $0x800000, %edi
+    movl $STORM_PATIENCE, %edi
 storm_next:
     vmi(DisableInterrupts)
     cmpl $STORM, %esi
@@ -41,6 +42,7 @@ storm_next:
     cmpl ipis(,%ebp,4), %esi
     jne storm_sent
     incl %esi
+    movl $STORM_PATIENCE, %edi
     movl $IPI_VECTOR, %eax
     movl %ebp, %edx
     call send_ipi
