@@ -48,12 +48,13 @@ class Wire:
     def attend(self, processor: int | None) -> None:
         """Go on with one processor alone, 0 the first: the others stand until told otherwise.
 
-        Registers, steps and places are that processor's. With None, as at first, all run, and the
-        one that stopped last is looked at; in a machine with one processor that is no difference.
-        Raises MachineError for a processor that the machine does not have.
+        Registers, steps and places are that processor's. With None, as at first, all run: the first
+        one is looked at until one stops, and then that one. Raises MachineError for a processor
+        that the machine does not have.
         """
-        self._processor = processor
+        self._processor = processor or 0
         self._look()
+        self._processor = processor
 
     def registers(self) -> dict[str, int]:
         """All of REGISTERS by name, unsigned."""
