@@ -74,9 +74,7 @@ def test_an_ipi_at_any_instruction_is_delivered_once_and_never_while_masked(
     way = WAYS[name]
     leaves = enabled if way.leaves is None else way.leaves
     stopped = 0
-    for where in boundaries(
-        second, lambda: stand(second, way, enabled), second.label("returned")
-    ):
+    for where in boundaries(second, lambda: stand(second, way, enabled), second.label("returned")):
         stopped += 1
         second.send()
         finish(second)
@@ -97,9 +95,7 @@ def test_an_nmi_at_any_instruction_leaves_both_flags_right(
 ) -> None:
     way = WAYS[name]
     leaves = enabled if way.leaves is None else way.leaves
-    for where in boundaries(
-        second, lambda: stand(second, way, enabled), second.label("returned")
-    ):
+    for where in boundaries(second, lambda: stand(second, way, enabled), second.label("returned")):
         second.machine.injector.nmi_message(1)
         finish(second)
         lingers(second)

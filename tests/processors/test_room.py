@@ -8,7 +8,7 @@ from harness.booted import Booted
 from harness.machine.control import read_u32
 from harness.rom import Rom
 from tests.processors.steps import send_command, start_natively
-from tests.processors.test_start import good, give, is_up, waiting
+from tests.processors.test_start import give, good, is_up, waiting
 
 PROCESSORS = 5
 STACKS = 0x610000

@@ -40,7 +40,9 @@ class State:
         control = struct.pack("<4IQ2I", self.cr0, 0, self.cr3, 0, self.efer, self.eip, 2)
         general = struct.pack("<8I", 0, 0, 0, 0, self.esp, 0, 0, 0)
         selectors = struct.pack("<7H", 0x08, 0x10, 0x10, 0x10, 0, 0, 0)
-        return control + general + selectors + struct.pack("<HIIHxx", 0x4F, self.gdt, self.idt, 0x7FF)
+        return (
+            control + general + selectors + struct.pack("<HIIHxx", 0x4F, self.gdt, self.idt, 0x7FF)
+        )
 
 
 def good(booted: Booted) -> State:
@@ -127,9 +129,7 @@ def test_a_bad_state_starts_nothing_and_a_good_one_does_afterwards(two: Booted, 
 
 
 @pytest.mark.parametrize("place", ["offset", "pages"])
-def test_where_the_rom_cannot_start_it_the_guests_own_startup_does(
-    two: Booted, place: str
-) -> None:
+def test_where_the_rom_cannot_start_it_the_guests_own_startup_does(two: Booted, place: str) -> None:
     waiting(two)
     label = two.rom.symbol("linear_offset" if place == "offset" else "start_page")
     value = read_u32(two.control, label)
@@ -209,9 +209,7 @@ def test_a_call_that_comes_while_a_processor_starts_waits_for_it(two: Booted) ->
 
 
 @pytest.mark.parametrize("place", [0x900000, 0x800000 - 46], ids=["unmapped", "half-mapped"])
-def test_a_state_that_is_not_mapped_faults_before_anything_happens(
-    two: Booted, place: int
-) -> None:
+def test_a_state_that_is_not_mapped_faults_before_anything_happens(two: Booted, place: int) -> None:
     waiting(two)
     if place < 0x800000:
         two.control.write(place, good(two).packed()[:46])
