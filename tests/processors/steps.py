@@ -70,19 +70,19 @@ def lingers(second: Second) -> None:
         second.finish()
 
 
-def start_natively(booted: Booted, apic: int = 1, at: str = "second_returned") -> None:
-    """INIT and STARTUP by the guest: that processor comes to a label with its own IDT loaded.
+def start_natively(booted: Booted, apic: int = 1, with_idt: bool = True) -> None:
+    """INIT and STARTUP by the guest: that processor comes to a loop, with the guest's IDT or none.
 
     All processors run meanwhile; then that one is the one attended.
     """
     wire = booted.machine.wire()
     wire.attend(None)
-    booted.set_word("native_begins", booted.label(at))
-    booted.set_word("native_idt", 1)
+    booted.set_word("native_begins", booted.label("second_returned"))
+    booted.set_word("native_idt", int(with_idt))
     for command in (0x4500, STARTUP):
         send_command(booted, command, apic)
     wire.attend(apic)
-    wire.run_to(booted.guest.labels[at])
+    wire.run_to(booted.label("second_returned"))
 
 
 def send_command(booted: Booted, command: int, apic: int) -> None:

@@ -109,6 +109,18 @@ def test_an_nmi_at_any_instruction_leaves_both_flags_right(
         assert delivered_in_all(second) == 1, where
 
 
+@pytest.mark.parametrize("name", WAYS)
+def test_nothing_moves_the_guest_elsewhere_once_its_block_is_looked_for(
+    ready: Callable[..., Booted], roms: dict[str, Rom], name: str
+) -> None:
+    second = Second.of(ready(roms["bare"]))
+    stand(second, WAYS[name], True)
+    size = second.rom.rom.manifest["block"]["size"]
+    first = range(second.rom.first, second.rom.first + size)
+    while (eip := second.control.step()) in first:
+        assert not second.real_if(), second.rom.place(eip)
+
+
 @pytest.mark.parametrize("call", ["GetInterruptMask", "GetIDT", "IRET"])
 def test_an_nmi_at_any_instruction_of_a_first_call_does_no_harm(
     ready: Callable[..., Booted], roms: dict[str, Rom], call: str

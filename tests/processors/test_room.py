@@ -6,8 +6,10 @@ import pytest
 
 from harness.booted import Booted
 from harness.machine.control import read_u32
+from harness.machine.processor import Table
 from harness.rom import Rom
-from tests.processors.steps import send_command, start_natively
+from tests.descriptors.tables import FREE, register
+from tests.processors.steps import Second, lingers, send_command, start_natively
 from tests.processors.test_start import give, good, is_up, waiting
 
 PROCESSORS = 5
@@ -81,6 +83,26 @@ def test_a_processor_without_a_block_does_not_keep_set_initial_ap_state_waiting(
     waiting(booted, 1)
     give(booted, good(booted), 1)
     assert is_up(booted)
+
+
+def test_an_idtr_as_init_leaves_it_is_not_taken_for_a_table(
+    ready: Ready, roms: dict[str, Rom]
+) -> None:
+    booted = ready(roms["bare"])
+    start_natively(booted, with_idt=False)
+    booted.control.write(booted.label("page_tables"), bytes(4))  # page 0 is not mapped any more
+    second = Second.of(booted)
+    assert second.machine.monitor.processor(1).idt == Table(0, 0xFFFF)
+    assert second.call("GetInterruptMask")["eax"] == 0
+    second.call("GetIDT", eax=FREE)
+    assert second.control.read(FREE, 6) == bytes(6)
+    second.control.write(FREE, register(0x7FF, second.label("idt")))
+    second.call("SetIDT", eax=FREE)
+    second.send()
+    lingers(second)
+    second.call("EnableInterrupts")
+    lingers(second)
+    assert second.arrivals == 1
 
 
 def test_native_has_room_for_all(ready: Ready, roms: dict[str, Rom]) -> None:

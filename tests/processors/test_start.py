@@ -40,9 +40,8 @@ class State:
         control = struct.pack("<4IQ2I", self.cr0, 0, self.cr3, 0, self.efer, self.eip, 2)
         general = struct.pack("<8I", 0, 0, 0, 0, self.esp, 0, 0, 0)
         selectors = struct.pack("<7H", 0x08, 0x10, 0x10, 0x10, 0, 0, 0)
-        return (
-            control + general + selectors + struct.pack("<HIIHxx", 0x4F, self.gdt, self.idt, 0x7FF)
-        )
+        tables = struct.pack("<HIIHxx", 0x4F, self.gdt, self.idt, 0x7FF)
+        return control + general + selectors + tables
 
 
 def good(booted: Booted) -> State:
