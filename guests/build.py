@@ -37,6 +37,11 @@ _EVERY = (
 )
 _ALARM = (*_BASE, "alarm/calls.s", "alarm/alarms.s", "alarm/timed.s", "alarm/handlers.s")
 
+_TWO = (
+    *(*_BASE, "two/calls.s", "two/second.s", "two/first.s", "two/state.s"),
+    *("two/interrupts.s", "two/storm.s", "two/alarms.s"),
+)
+
 GUESTS: Mapping[str, tuple[str, ...]] = {
     "checks": (*_CHECKS, "checks/flat.s"),
     "paged": (*_CHECKS, "checks/paging.s"),
@@ -45,6 +50,8 @@ GUESTS: Mapping[str, tuple[str, ...]] = {
     "every-pae": (*_EVERY, "every/pae.s", "every/long.s"),
     "alarm": (*_ALARM, "checks/flat.s", "alarm/flat.s"),
     "alarm-paged": (*_ALARM, "checks/paging.s", "alarm/paged.s"),
+    "two": (*_TWO, "checks/paging.s", "alarm/paged.s", "two/paged.s"),
+    "two-pae": (*_TWO, "every/pae.s", "two/pae.s"),
 }
 """The guests by name, each as its source files, named from this folder."""
 

@@ -82,6 +82,7 @@ class LocatedRom:
     addresses are guest-physical ones, plus the guest's offset once `seen_at` was told it.
     `processors` is how many the ROM found: with more than one, guests are given other stubs;
     `blocks` is how many of them have a block.
+    `first` is the first processor's block where `block` is another's: it has the stubs of all.
     """
 
     rom: Rom
@@ -89,11 +90,12 @@ class LocatedRom:
     block: int
     processors: int = 1
     blocks: int = 1
+    first: int = 0
 
     def seen_at(self, base: int) -> "LocatedRom":
         """The same ROM at the linear address at which its guest found the image."""
-        block = self.block and self.block + base - self.base
-        return replace(self, base=base, block=block)
+        block, first = (place and place + base - self.base for place in (self.block, self.first))
+        return replace(self, base=base, block=block, first=first)
 
     def of_processor(self, index: int) -> "LocatedRom":
         """The same ROM with the block of another processor, numbered as they came to the ROM.
@@ -102,7 +104,9 @@ class LocatedRom:
         """
         if not 0 <= index < self.blocks:
             raise HarnessError(f"{self.rom.path} has {self.blocks} blocks; there is no {index}.")
-        return replace(self, block=self.block + index * int(self.rom.manifest["block"]["size"]))
+        first = self.first or self.block
+        block = first + index * int(self.rom.manifest["block"]["size"])
+        return replace(self, block=block, first=first)
 
     @property
     def sections(self) -> dict[str, int]:
@@ -125,7 +129,7 @@ class LocatedRom:
         """The address of a call's stub. Raises HarnessError when the ROM does not provide it."""
         for row in self.rom.manifest["calls"]:
             if row["name"] == call and row["offset"] is not None:
-                return self.block + int(row[self.stubs])
+                return (self.first or self.block) + int(row[self.stubs])
         raise HarnessError(f"{self.rom.path} does not provide the call {call}.")
 
     def place(self, address: int) -> str:

@@ -252,6 +252,7 @@ def _assemble_head(
         "BACKEND_INIT": labels["backend_init"],
         "LINEAR_OFFSET": labels["linear_offset"],
         "START_PAGE": labels["start_page"],
+        "START_GO": labels["start_go"] - labels["start_code"],
         "FEATURES": labels["features"],
         "ASKED": labels["asked"],
     }

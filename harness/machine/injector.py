@@ -1,6 +1,7 @@
 """Raises interrupts from outside, while the machine is stopped: exact to the instruction.
 
-Lines of the two 8259s and port accesses go by QEMU's qtest protocol, the NMI by QMP.
+Lines of the two 8259s, port accesses and messages to a local APIC go by QEMU's qtest protocol, the
+NMI of all processors by QMP.
 """
 
 import socket
@@ -17,6 +18,8 @@ MASTER_PORT = 0x20
 SLAVE_PORT = 0xA0
 KEYBOARD_DATA = 0x60
 KEYBOARD_COMMAND = 0x64
+MESSAGES = 0xFEE00000
+DELIVER_NMI = 0x400  # delivery mode, in a message's data
 WRITE_OUTPUT_BUFFER = 0xD2  # the 8042 then takes a byte as if the keyboard had sent it
 
 
@@ -79,6 +82,17 @@ class Injector:
     def nmi(self) -> None:
         """Raise the non-maskable interrupt."""
         self._monitor.inject_nmi()
+
+    def message(self, processor: int, vector: int) -> None:
+        """Send an edge-triggered interrupt to one local APIC: to it, an IPI looks the same.
+
+        processor: its APIC ID (Intel SDM 3A, 10.11, message signalled interrupts).
+        """
+        self._ask(f"writel {MESSAGES | processor << 12:#x} {vector:#x}")
+
+    def nmi_message(self, processor: int) -> None:
+        """Send a non-maskable interrupt to one local APIC."""
+        self._ask(f"writel {MESSAGES | processor << 12:#x} {DELIVER_NMI:#x}")
 
     def close(self) -> None:
         """Close the connection; lines that are raised stay so."""

@@ -34,6 +34,7 @@ class Wire:
         self._lost = lost
         self._buffer = b""
         self._running = False
+        self._processor: int | None = None
         self.closed = False
         self._socket = socket.socket(socket.AF_UNIX)
         try:
@@ -43,6 +44,17 @@ class Wire:
             raise lost(f"No GDB server listens at {socket_path}") from error
         # QEMU up to 7.2 announces the stop that attaching causes; it precedes this answer.
         self._ask("qSupported")
+
+    def attend(self, processor: int | None) -> None:
+        """Go on with one processor alone, 0 the first: the others stand until told otherwise.
+
+        Registers, steps and places are that processor's. With None, as at first, all run: the first
+        one is looked at until one stops, and then that one. Raises MachineError for a processor
+        that the machine does not have.
+        """
+        self._processor = processor or 0
+        self._look()
+        self._processor = processor
 
     def registers(self) -> dict[str, int]:
         """All of REGISTERS by name, unsigned."""
@@ -138,6 +150,7 @@ class Wire:
             self._running = False
             self._send(b"\x03")
         self._ask("qC")
+        self._look()
         return self.registers()["eip"]
 
     def flush(self) -> None:
@@ -171,8 +184,16 @@ class Wire:
         if (answer := self._ask(packet)) != "OK":
             raise MachineError(f"QEMU's GDB server would not {what}: it said {answer!r}.")
 
-    def _resume(self, packet: str) -> None:
-        self._send_packet(packet)
+    def _look(self) -> None:
+        """Turn to the processor attended: QEMU has turned to the one that stopped."""
+        if self._processor is not None:
+            self._order(f"Hg{self._processor + 1:x}", f"look at processor {self._processor}")
+            self.monitor(f"cpu {self._processor}")
+
+    def _resume(self, action: str) -> None:
+        if self._processor is not None:
+            action = f"vCont;{action}:{self._processor + 1:x}"
+        self._send_packet(action)
         self._running = True
 
     def _wait_stop(self, deadline: float, addresses: tuple[int, ...], timeout: float) -> int:
@@ -188,6 +209,7 @@ class Wire:
         if stop.startswith("W"):
             self.close()
             raise self._lost("QEMU ended while the guest ran")
+        self._look()
         return int(stop[1:3], 16)
 
     def _answer(self) -> str:

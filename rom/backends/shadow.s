@@ -151,7 +151,25 @@ shadow_store:
 # interrupts off may have no handlers yet, and the 8259s as a BIOS leaves them, on vectors of
 # exceptions; so the real IF stays off with it until it first enables, and what arrives waits in the
 # controller as it would without a ROM. EAX, ECX, EDX and flags change.
+#
+# An IDTR as INIT leaves it names no table: page 0 may not be mapped. And one that points at the
+# shadow IDT: an NMI came in the midst of this, and its handler made a call, which has done it all.
 backend_init:
+    subl $8, %esp
+    sidtl 2(%esp)
+    movzwl 2(%esp), %edx
+    movl 4(%esp), %ecx
+    addl $8, %esp
+    cmpl $shadow_idt, %ecx
+    je note_processor
+    testl %ecx, %ecx
+    jnz init_has_table
+    cmpl $256*8-1, %edx
+    jbe init_has_table
+    xorl %edx, %edx
+init_has_table:
+    movw %dx, cpu(idt_limit)
+    movl %ecx, cpu(idt_base)
     movl %eax, cpu(virtual_if)
     movl %eax, cpu(real_if)
     movl $0, cpu(pending)
@@ -161,7 +179,6 @@ backend_init:
 init_enabled:
     movw %cs, cpu(code)
     sgdtl cpu(gdt_limit)
-    sidtl cpu(idt_limit)
     sldtw cpu(ldt)
     strw cpu(tr)
     call shadow_table

@@ -42,7 +42,49 @@ CALLS = (
             Argument("EAX", "state", "linear address of the 92-byte vmi_ap_state"),
             Argument("EDX", "apic", "local APIC identifier of that processor"),
         ),
-        notes="The interface wants a page-aligned address; Linux passes an unaligned one.",
+        notes="The processor starts at once, within the call, by a STARTUP of the ROM's own, with "
+        "the guest's state and nothing of real mode; the INIT before it is the guest's, and the "
+        "STARTUP that the guest sends afterwards finds it running and does nothing. What the state "
+        "does not hold is as after INIT. The mask is that of EFLAGS. The interface wants a "
+        "page-aligned address; Linux passes an unaligned one, and any will do. A processor that "
+        "the guest starts without this call comes to the ROM with its first call of those that "
+        "need to know the processor: it counts as masked before that, and its IDTR, unless it is "
+        "as INIT leaves it, names its table. Each processor has RAM of its own, as far as the BIOS "
+        "grants it.",
+        outcomes=(
+            Outcome("a null pointer", "nothing happens: no processor starts"),
+            Outcome("CR0 without PE or PG, EFER with LME or LMA", "the same"),
+            Outcome(
+                "a pointer into a page that is not mapped",
+                "a page fault in the stub, and no processor starts",
+            ),
+            Outcome(
+                "an APIC ID that nobody has, or of a processor that runs",
+                "the call returns after some 300 ms; nothing else happens",
+            ),
+            Outcome(
+                "a processor that comes up later than that",
+                "it starts with its state, unless the call was made again meanwhile: "
+                "then it stops, until the next INIT",
+            ),
+            Outcome(
+                "a processor that was here before, after another INIT",
+                "it starts anew, masked or not as its state says, and nothing recorded waits",
+            ),
+            Outcome(
+                "a guest that sees physical memory at no multiple of 4 MiB, a machine with one "
+                "processor, a local APIC that is not mapped",
+                "nothing happens; the guest's own STARTUP starts the processor, in real mode",
+            ),
+            Outcome(
+                "registers of the state that the processor refuses",
+                "its fault, with no handler: the machine shuts down",
+            ),
+            Outcome(
+                "more processors than the ROM has RAM for",
+                "those past it stop, as by Shutdown, at their first call",
+            ),
+        ),
     ),
     Call(
         "APICWrite",

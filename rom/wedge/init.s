@@ -88,6 +88,7 @@ block_relocated:
     jecxz init_owner
     addl %eax, %ecx
     movl %ecx, START_PAGE(%edi)
+    movl $0, START_GO(%ecx)                 # nothing has cleared these pages
 init_owner:
     pushl %ebx
     movl $1, %eax

@@ -30,13 +30,17 @@
 .set APIC_ICR_TARGET, 0x310
 .set STARTUP, 0x4600                        # ICR: delivery mode start-up, assert
 .set IA32_EFER, 0xc0000080
+.set EFER_LONG, 0x500                       # LME and LMA
+.set START_OFFERED, 1                       # a processor is to come up with the state
+.set START_TAKEN, 2                         # it has come up, and reads these pages
 .set START_MOST, 300000                     # times a port is read: about as many microseconds
 
 # In: EAX = linear address of the state, EDX = APIC ID. The guest has sent INIT to the processor; it
 # starts here and now, and what STARTUP the guest sends finds it running and does nothing.
-# It does not start, and nothing else happens, when the address is null, when CR0 lacks PE or PG,
-# when the guest's map of memory is not a multiple of 4 MiB from physical addresses, or when there is
-# no APIC to start it by. One that does not come up is given up after some 300 ms.
+# It does not start, and nothing else happens, when the address is null, when CR0 lacks PE or PG or
+# EFER asks for long mode, when the guest's map of memory is not a multiple of 4 MiB from physical
+# addresses, or when there is no APIC to start it by. One that does not come up is waited for some
+# 300 ms; then the call returns, and it may start later, until the next call.
 SetInitialAPState:
     testl %eax, %eax
     jz start_refused
@@ -44,10 +48,13 @@ SetInitialAPState:
     je start_refused
     testl $0x3fffff, %ss:linear_offset
     jnz start_refused
+    cmpb $0, STATE_SIZE-1(%eax)             # all of it is mapped, so no fault comes under the lock
     movl STATE_CR0(%eax), %ecx
     andl $0x80000001, %ecx
     cmpl $0x80000001, %ecx
     jne start_refused
+    testl $EFER_LONG, STATE_EFER(%eax)
+    jnz start_refused
     pushl %ebx
     pushl %esi
     pushl %edi
@@ -64,6 +71,13 @@ start_lock:                                 # one start at a time
     jmp start_lock
 start_locked:
     movl %ss:start_page, %edi
+    xorl %ecx, %ecx
+start_take_back:                            # a processor that is late has lost its start now
+    movl $START_OFFERED, %eax
+    lock
+    cmpxchgl %ecx, %ss:start_go-start_code(%edi)
+    cmpl $START_TAKEN, %eax
+    je start_take_back
     movl $start_code, %esi
     movl $start_code_end-start_code, %ecx
     rep
@@ -117,7 +131,7 @@ start_pae:
 
 start_send:
     movl %eax, %ebx                         # EBX = physical address of the first page
-    movl $1, start_go-start_code(%edx)
+    movl $START_OFFERED, start_go-start_code(%edx)
     movl %ebp, %edx
     shll $24, %edx
     movl $APIC_ICR_TARGET, %eax
@@ -128,17 +142,20 @@ start_send:
     movl $APIC_ICR, %eax
     call write_apic
 
-# The processor clears start_go when it needs these pages no more.
+# The processor takes the start, and clears start_go when it needs these pages no more. One that is
+# late finds its start here as long as nobody else wants the pages.
     movl $START_MOST, %ecx
     movl %ss:start_page, %edx
 start_wait:
-    cmpl $0, start_go-start_code(%edx)
-    je start_taken
+    movl start_go-start_code(%edx), %eax
+    testl %eax, %eax
+    jz start_done
     inb $0x80, %al
     decl %ecx
     jnz start_wait
-    movl $0, start_go-start_code(%edx)      # too late now: it would stop
-start_taken:
+    cmpl $START_TAKEN, start_go-start_code(%edx)
+    je start_wait                           # it is on its way: another while
+start_done:
     movl $0, %ss:start_held
     popl %ebp
     popl %edi
@@ -157,8 +174,11 @@ start_code:
     cld
     movw %cs, %ax
     movw %ax, %ds
-    cmpl $0, start_go-start_code            # nobody waits for it
-    je start_stop
+    movl $START_OFFERED, %eax
+    movl $START_TAKEN, %ecx
+    lock
+    cmpxchgl %ecx, start_go-start_code
+    jne start_stop                          # nobody waits for it
     lgdtl start_gdtr-start_code
     movl %cr0, %eax
     orb $1, %al
@@ -198,7 +218,7 @@ start_paging:
     jmp *%eax
 
 .balign 4
-start_go:       .long 0                     # 1: somebody waits for a processor to come up
+start_go:       .long 0                     # START_OFFERED, START_TAKEN, 0
 start_cr3:      .long 0
 start_target:   .long start_linear
 start_gdtr:     .word 23
