@@ -13,7 +13,10 @@ BARE = Backend(
     name="bare",
     summary="virtual IF, shadow IDT and pending vectors; the real IF stays on while masked",
     translation={**INTERRUPTS, **NO_RETURN, **DESCRIPTORS, **SHARED},
-    open_files=("backends/bare.s", "wedge/descriptors.s", *SHARED_FILES),
+    open_files=(
+        *("backends/bare.s", "backends/smp_open.s", "wedge/descriptors.s"),
+        *SHARED_FILES,
+    ),
     closed_files=(
         *("wedge/arrive.s", "wedge/deliver.s", "wedge/pic.s"),
         *("backends/shadow.s", "backends/smp.s", "wedge/power.s"),

@@ -119,3 +119,4 @@ leave_closed_off:
     cmpl $0, cpu(virtual_if)
     jne enable_pending                      # a handler came before our CLI and left more to do
     ret
+leave_closed_end:

@@ -75,8 +75,9 @@ write_gate_not:
     popl %esi
     popl %ebx
     jmp leave_closed
-write_nothing:
-    ret
+write_nothing:                              # an interrupt on the way here has left the real IF off
+    cli
+    jmp leave_closed
 
 # In: EAX = IOPL at its place in EFLAGS; other bits do not count. The IF of this POPF is off.
 SetIOPLMask:

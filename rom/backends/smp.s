@@ -6,7 +6,7 @@
 #
 # What a preempted guest might go on with on another processor is done with the real IF off from
 # before the block is looked for: it is closed code. Descriptor tables are a processor's own, and no
-# guest lets itself be moved while it sets them.
+# guest lets itself be moved while it sets them; what goes on in open code is in smp_open.s.
 
 smp_EnableInterrupts:
     cli
@@ -43,38 +43,6 @@ smp_Halt:
     pushl $Halt
     jmp own_block
 
-smp_SetGDT:
-    pushl $SetGDT
-    jmp own_block
-
-smp_GetGDT:
-    pushl $GetGDT
-    jmp own_block
-
-smp_SetIDT:
-    pushl $SetIDT
-    jmp own_block
-
-smp_GetIDT:
-    pushl $GetIDT
-    jmp own_block
-
-smp_SetLDT:
-    pushl $SetLDT
-    jmp own_block
-
-smp_GetLDT:
-    pushl $GetLDT
-    jmp own_block
-
-smp_SetTR:
-    pushl $SetTR
-    jmp own_block
-
-smp_GetTR:
-    pushl $GetTR
-    jmp own_block
-
 smp_WriteGDTEntry:
     pushl $WriteGDTEntry
     jmp own_block
@@ -85,10 +53,6 @@ smp_WriteLDTEntry:
 
 smp_WriteIDTEntry:
     pushl $WriteIDTEntry
-    jmp own_block
-
-smp_UpdateKernelStack:
-    pushl $UpdateKernelStack
     jmp own_block
 
 smp_SetIOPLMask:

@@ -156,7 +156,12 @@ external_user_masked:
     pushl cpu(real_if)
     jmp enter
 external_over_kernel:
+    testl $IF, 12(%esp)
+    jnz external_over_open
+    testl $LEFT, cpu(pending)
+    jnz external_user_masked                # INT n after SYSENTER, before anything else was told
     orl $IF, 12(%esp)
+external_over_open:
     testl $ARRIVALS, cpu(pending)
     jnz external_note
     pushl cpu(real_if)
@@ -225,6 +230,10 @@ exception_frame:
     jz exception_open
     testl $IF, %ss:8(%ecx)
     jnz exception_open
+    movl %ss:(%ecx), %eax
+    subl $leave_closed, %eax                # the ROM's own open code with the real IF off
+    cmpl $leave_closed_end-leave_closed, %eax
+    jb exception_open
 
 # SYSENTER came from user mode and has cleared the real IF; it told nobody. The guest counts as
 # masked from here on, and enabling has to turn the real IF on.
@@ -254,12 +263,19 @@ exception_image:
     jmp enter
 
 # No real IF for what this handler calls or faults in, until it returns here (iret_closed) or, if it
-# never does, until it enables. The STI shadow of SYSEXIT is lost by now: it starts again.
+# never does, until it enables. Nor LEFT, which an exception in the handler would take for SYSENTER's
+# and clear. The STI shadow of SYSEXIT is lost by now: it goes on by IRETL, for to start again would
+# have no end while the guest single-steps.
 exception_closed:
     cmpl $sysexit_last-closed_start, %eax
     jne exception_not_leaving
-    movl $SYSEXIT, %ss:(%ecx)
+    movl $sysexit_pending, %ss:(%ecx)
 exception_not_leaving:
+    testl $LEFT, cpu(pending)
+    jz exception_not_left
+    andl $~LEFT, cpu(pending)
+    orl $WAS_LEFT, %ss:8(%ecx)
+exception_not_left:
     testl $IF, cpu(real_if)
     jz exception_image
     movl $0, cpu(real_if)

@@ -19,6 +19,8 @@ IRET:
     pushl %eax                              # EAX 0, EIP 4, CS 8, EFLAGS 12
     testb $3, 8(%esp)
     jnz iret_user
+    testb $VM_BYTE, 14(%esp)
+    jnz iret_user                           # virtual-8086 mode, where CS has no RPL
     movl 4(%esp), %eax
     subl $closed_start, %eax
     cmpl $closed_end-closed_start, %eax
@@ -60,14 +62,26 @@ iret_closed:
     movl 12(%esp), %eax
     andl $IF, %eax
     movl %eax, cpu(virtual_if)
+    testl $WAS_LEFT, 12(%esp)
+    jz iret_not_left
+    orl $LEFT, cpu(pending)
+iret_not_left:
     testl $WAS_OPEN, 12(%esp)
     jz iret_closed_off
     testl $HELD, cpu(pending)
     jz iret_closed_off                      # the handler enabled, and what came of it counts
     andl $~HELD, cpu(pending)
+    testl %eax, %eax
+    jz iret_closed_on
+    movzbl cpu(pending), %eax
+    testl %eax, %eax
+    jz iret_closed_on
+    cmpb $RECORDED, cpu(arrival_line-1, %eax)
+    je iret_closed_off                      # it enabled all the same, and HELD is a later NMI's
+iret_closed_on:
     movl $IF, cpu(real_if)
 iret_closed_off:
-    andl $~(IF|WAS_OPEN), 12(%esp)
+    andl $~(IF|WAS_OPEN|WAS_LEFT), 12(%esp)
     movl 4(%esp), %eax
     subl $settle_window, %eax
     cmpl $settle_window_end-settle_window, %eax
@@ -214,7 +228,10 @@ settle_resume:
     movl $IF, cpu(virtual_if)
     movl $IF, cpu(real_if)
     testb $3, 28(%esp)
+    jnz settle_user
+    testb $VM_BYTE, 34(%esp)
     jz settle_kernel
+settle_user:
     orl $LEFT, cpu(pending)
     jmp settle_go
 settle_kernel:

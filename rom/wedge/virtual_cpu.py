@@ -28,11 +28,14 @@ HELD = 0x100
 """Bit of `pending`: the real IF may be off with nothing recorded: enabling must turn it on."""
 
 LEFT = 0x200
-"""Bit of `pending`: the guest left for user mode, whence SYSENTER comes with the real IF off, or
-changes stacks: enabling must turn it on."""
+"""Bit of `pending`: the guest has left for user mode, from where SYSENTER comes with the real IF
+off, or changes stacks: enabling must turn it on."""
 
 WAS_OPEN = 1 << 31
 """Bit of an EFLAGS image, a reserved one: closed code was interrupted while `real_if` was on."""
+
+WAS_LEFT = 1 << 30
+"""The same: closed code was interrupted with LEFT set, which its handlers do not find set."""
 
 _LAYOUT = cstruct()
 _LAYOUT.load(
@@ -111,8 +114,10 @@ def constants() -> list[str]:
         f".set HELD, {HELD:#x}",
         f".set LEFT, {LEFT:#x}",
         f".set WAS_OPEN, {WAS_OPEN:#x}",
+        f".set WAS_LEFT, {WAS_LEFT:#x}",
         ".set IF, 0x200",
         ".set IOPL, 0x3000",
         ".set NT, 0x4000",
+        ".set VM_BYTE, 2",
         ".set NMI, 2",
     ]
