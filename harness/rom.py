@@ -100,8 +100,11 @@ class LocatedRom:
     def of_processor(self, index: int) -> "LocatedRom":
         """The same ROM with the block of another processor, numbered as they came to the ROM.
 
-        Raises HarnessError for a processor that has none.
+        A ROM that leaves all state in the machine has one block for all. Raises HarnessError for a
+        processor that has none.
         """
+        if not self.rom.manifest["lazy"]:
+            return self
         if not 0 <= index < self.blocks:
             raise HarnessError(f"{self.rom.path} has {self.blocks} blocks; there is no {index}.")
         first = self.first or self.block

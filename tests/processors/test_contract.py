@@ -47,6 +47,7 @@ def sample(second: Second, call: str) -> Sample:
         "WriteLDTEntry": Sample({"eax": ldt, "edx": 2, "ecx": 0xFFFF}, (0x00CF9200,)),
         "WriteIDTEntry": Sample({"eax": idt, "edx": 0x50, "ecx": low}, (high,)),
         "SetIOPLMask": Sample({"eax": 0}),
+        "UpdateKernelStack": Sample({"eax": KERNEL_DS, "edx": BUFFER}),
     }[call]
 
 
