@@ -247,6 +247,9 @@ exception_user:                             # user code's IF is the real one
     movl %ss:8(%ecx), %eax
     andl $IF, %eax
     movl %eax, cpu(virtual_if)
+    jnz exception_open
+    movl $0, cpu(real_if)                   # what waits goes on waiting in the controller
+    orl $HELD, cpu(pending)
 exception_open:
     movl cpu(real_if), %eax
     movl %eax, 8(%esp)

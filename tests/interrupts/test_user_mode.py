@@ -200,18 +200,22 @@ def test_what_user_code_has_cleared_survives_the_kernel_and_ends_with_its_own_st
     assert in_service(booted) == (0, 0)
 
 
-def test_what_comes_while_user_code_has_it_off_waits_through_a_system_call(
-    booted: Booted,
+@pytest.mark.parametrize("way", INTO_THE_KERNEL)
+def test_what_comes_while_user_code_has_it_off_waits_through_the_kernel(
+    booted: Booted, way: str
 ) -> None:
+    vector, instruction = INTO_THE_KERNEL[way]
     mask_interrupts(booted)
-    at = to_user_code(booted, CLI + NOP + b"\xcd\x80" + STI + NOP + SPIN)
+    booted.set_word("skip_fault", len(instruction))
+    at = to_user_code(booted, CLI + NOP + instruction + STI + NOP + SPIN)
+    back = at + 2 + len(instruction)
     booted.finish(at + 1)
     raise_line(booted, 5)
-    booted.finish(at + 4)
-    assert delivered(booted) == [0x80]
+    booted.finish(back)
+    assert delivered(booted) == [vector]
     for _ in range(2):
-        booted.finish(at + 6)
-    assert delivered(booted) == [0x80, 0x25]
+        booted.finish(back + 2)
+    assert delivered(booted) == [vector, 0x25]
     assert in_service(booted) == (0, 0)
 
 
