@@ -11,10 +11,11 @@ by the leave of what its memory held before, when neither was. So no decimal num
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from rom.child import ChildError, Progress, run_in_child
+from rom.child import ChildError, Progress, run_in_children
 from rom.dialect import (
     DATA_WIDTH,
     RESERVED,
@@ -74,6 +75,7 @@ class Program:
     statements: tuple[Statement, ...]
     text: str
     labels: tuple[str, ...]
+    bits: tuple[int, ...]
 
     def at(self, base: int) -> str:
         """The text for keystone, to whom `.org` is an absolute address."""
@@ -87,17 +89,19 @@ class Program:
         if not addresses or addresses[-1] != base + size:
             raise AssemblyError(self.lines[0], "the assembler dropped a part of the program")
         starts = addresses[len(self.labels) :]
-        rows, bits = [], 32
-        for line, statement, start, end in zip(
-            self.lines, self.statements, starts, starts[1:], strict=False
-        ):
-            for word in statement.words:
-                bits = {".code16": 16, ".code32": 32}.get(word, bits)
-            rows.append(Row(line, start, end - start, bits))
+        rows = tuple(
+            Row(line, start, end - start, bits)
+            for line, start, end, bits in zip(
+                self.lines, starts, starts[1:], self.bits, strict=False
+            )
+        )
         labels = dict(zip(self.labels, addresses, strict=False))
-        for row, statement in zip(rows, self.statements, strict=True):
-            _check_row(row, statement, labels)
-        return Assembly(base, output[:size], labels, tuple(rows))
+        return Assembly(base, output[:size], labels, rows)
+
+    def check(self, assembly: Assembly) -> None:
+        """Catch what keystone gets wrong without a word. Raises AssemblyError."""
+        for row, statement in zip(assembly.rows, self.statements, strict=True):
+            _check_row(row, statement, assembly.labels)
 
 
 def assemble(lines: Sequence[Line], base: int = 0) -> Assembly:
@@ -120,13 +124,9 @@ def assemble_many(lines: Sequence[Line], bases: Sequence[int]) -> list[Assembly]
 
     from rom import locate
 
-    texts = [program.at(base) for base in bases]
-
-    def work(_: Progress) -> list[bytes | int]:
-        return [run_keystone(text, base) for text, base in zip(texts, bases, strict=True)]
-
+    works = [partial(_assemble_in_child, program.at(base), base) for base in bases]
     try:
-        outputs = run_in_child(work, LIMIT)
+        outputs = run_in_children(works, LIMIT)
     except ChildError as error:
         raise locate.after_crash(program, bases[0], error) from error
     found = []
@@ -134,7 +134,12 @@ def assemble_many(lines: Sequence[Line], bases: Sequence[int]) -> list[Assembly]
         if isinstance(output, int):
             raise locate.after_error(program, base, output)
         found.append(program.read(base, output))
+    program.check(found[0])
     return found
+
+
+def _assemble_in_child(text: str, base: int, _: Progress) -> bytes | int:
+    return run_keystone(text, base)
 
 
 def run_keystone(text: str, base: int) -> bytes | int:
@@ -167,7 +172,16 @@ def compose(lines: Sequence[Line]) -> Program:
     text.extend(f".long {label}" for label in labels)
     text.extend(f".long {RESERVED}{index}" for index in range(len(statements)))
     text.append(f".long {_END}\n")
-    return Program(program, statements, "\n".join(text), labels)
+    return Program(program, statements, "\n".join(text), labels, tuple(_bits_of(statements)))
+
+
+def _bits_of(statements: Sequence[Statement]) -> Iterator[int]:
+    """16 or 32 for each statement: the code size in force after it."""
+    bits = 32
+    for statement in statements:
+        for word in statement.words:
+            bits = {".code16": 16, ".code32": 32}.get(word, bits)
+        yield bits
 
 
 def text_of(statement: Statement) -> str:
@@ -188,7 +202,7 @@ def _flat(part: str) -> bool:
     return not names_in(part) and "." not in part[len(".org") :]
 
 
-def _check_row(row: Row, statement: Statement, labels: dict[str, int]) -> None:
+def _check_row(row: Row, statement: Statement, labels: Mapping[str, int]) -> None:
     """Catch what keystone gets wrong without a word."""
     if len(statement.parts) != 1:
         return

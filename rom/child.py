@@ -10,8 +10,9 @@ import select
 import signal
 import struct
 import time
-from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn, TypeVar
 
 from rom.errors import RomError
 
@@ -38,18 +39,44 @@ def run_in_child(function: Callable[[Progress], _Result], limit: float) -> _Resu
     `function` gets a callable that records how far it is. An exception it raises is raised here.
     Raises ChildError when the child is killed by a signal or by the limit.
     """
+    return run_in_children([function], limit)[0]
+
+
+def run_in_children(
+    functions: Sequence[Callable[[Progress], _Result]], limit: float
+) -> list[_Result]:
+    """Call each function in a child of its own, all at once; the results in their order.
+
+    Raises what `run_in_child` does, for the first of them that went wrong.
+    """
+    running: list[tuple[int, int]] = []
+    try:
+        for function in functions:
+            running.append(_start(function, limit))
+        return [_result(pid, reading, limit) for pid, reading in running]
+    finally:
+        for pid, reading in running:
+            os.close(reading)
+            with suppress(ProcessLookupError, ChildProcessError):  # its result is here already
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+
+
+def _start(function: Callable[[Progress], object], limit: float) -> tuple[int, int]:
+    """The process id of a new child, and the pipe that its answer comes by."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reading)
         _child(function, writing, limit)
     os.close(writing)
-    try:
-        received, timed_out = _receive(reading, limit)
-    finally:
-        os.close(reading)
-        os.kill(pid, signal.SIGKILL)  # not reaped yet, so the id is still this child's
-        _, status = os.waitpid(pid, 0)
+    return pid, reading
+
+
+def _result(pid: int, reading: int, limit: float) -> Any:
+    received, timed_out = _receive(reading, limit)
+    os.kill(pid, signal.SIGKILL)  # not reaped yet, so the id is still this child's
+    _, status = os.waitpid(pid, 0)
     progress = None
     for kind, payload in _messages(received):
         if kind == _PROGRESS:
@@ -57,8 +84,7 @@ def run_in_child(function: Callable[[Progress], _Result], limit: float) -> _Resu
         elif kind == _ERROR:
             raise pickle.loads(payload)
         else:
-            result: _Result = pickle.loads(payload)
-            return result
+            return pickle.loads(payload)
     if timed_out:
         raise ChildError(f"did not finish within {limit:g} s", progress)
     raise ChildError(f"crashed (signal {status & 0x7F})", progress)

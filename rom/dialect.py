@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from functools import cache
 
 from rom.errors import RomError
 from rom.source import Line, Statement
@@ -87,6 +88,7 @@ class AssemblyError(RomError):
         super().__init__(f"{self.file}:{self.number}: {self.text!r}: {reason}")
 
 
+@cache
 def in_hexadecimal(part: str) -> str:
     """The same statement part with its decimal numbers of two digits and more in hexadecimal.
 
@@ -152,6 +154,16 @@ def _negates_a_label(part: str, labels: Collection[str]) -> bool:
 
 def _refusal(part: str, constants: set[str]) -> str:
     """Why `part` is refused, or ''; adds to `constants` what a `.set` makes one."""
+    reason = _shape_refusal(part)
+    if reason or not part.startswith("."):
+        return reason
+    word, _, operands = part.replace("\t", " ").partition(" ")
+    return _directive_refusal(word.lower(), operands, part, constants)
+
+
+@cache  # the same instructions come again and again
+def _shape_refusal(part: str) -> str:
+    """Why `part` is refused whatever stands before it, or ''."""
     bare = _QUOTED.sub(" ", part) if '"' in part or "'" in part else part
     if '"' in bare:
         return "the string has no closing quote"
@@ -169,8 +181,6 @@ def _refusal(part: str, constants: set[str]) -> str:
         return f"{word} is not supported; {_INSTEAD[word]}"
     if word == "jmpl" and "*" not in operands:
         return "jmpl to a label is not supported; write 'jmp'"
-    if word.startswith("."):
-        return _directive_refusal(word, operands, part, constants)
     return ""
 
 

@@ -196,6 +196,8 @@ def build_image(backend: Backend, generation: str = "3.0") -> Image:
             f"{backend.name}-{generation}: the image has {len(image)} bytes and an option ROM at "
             f"most {IMAGE_LIMIT}; make the wedge smaller"
         )
+    image[head.labels["rom_length"]] = len(image) // headers.ROM_UNIT
+    image[head.labels["pci_length"]] = len(image) // headers.ROM_UNIT
     pnp = head.labels["pnp_header"]
     image[head.labels["pnp_checksum"]] = -sum(image[pnp : pnp + 32]) & 0xFF
     image[head.labels["rom_checksum"]] = -sum(image) & 0xFF

@@ -1,10 +1,11 @@
 # The option ROM's header and the entries that a guest calls (VMI ABI, section 1). The BIOS finds
 # the image by its first bytes, Linux by the signature at 8; both fields of strings and of headers
-# are offsets from the image's start. Checksums are filled in once all else is known.
+# are offsets from the image's start. Lengths and checksums are filled in once all else is known.
 
 rom_start:
     .word 0xaa55                            # 00 rom_signature
-    .byte (template-rom_start+TEMPLATE_SIZE+511)/512                      # 02 rom_length
+rom_length:
+    .byte 0                                 # 02 in units of 512 bytes
     .byte 0xe9                              # 03 rom_entry: jmp rel16 to the 16-bit init
     .word post_init-rom_entry_end
 rom_entry_end:
@@ -32,7 +33,8 @@ pci_header:
     .word 0x18                              # length of this structure
     .byte 0                                 # revision
     .byte 0, 0x80, 5                        # class: memory controller, other
-    .word (template-rom_start+TEMPLATE_SIZE+511)/512                      # image length
+pci_length:
+    .word 0                                 # the same
     .byte ROM_MINOR                         # ROM version
     .byte ROM_MAJOR
     .byte 0                                 # code type: Intel x86
