@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
 from harness.errors import HarnessError
-from harness.explore.pic import FIRST_VECTOR, LINES, Pic, master_input
+from harness.explore.pic import CASCADE, FIRST_VECTOR, LINES, Pic, master_input
 
 IF = 0x200
 NMI = 2
@@ -43,6 +43,7 @@ class Allowance(Enum):
     SECOND_EDGE = "an edge behind one that waits is delivered too, where an 8259 merges them"
     LATE_EOI = "what waited for an EOI is delivered at the next enabling, not right after it"
     EARLY_EOI = "a non-specific EOI, sent while one waits, is taken from the one that waits"
+    SLAVE_EOI = "a handler of the slave's is over for what waits with its EOI at the slave"
     SYSENTER_MASK = "after SYSENTER the mask reads as enabled until the first enabling"
 
 
@@ -58,22 +59,18 @@ class Frame:
 class Context:
     """The kernel's base, user code, or a handler; `frame` is that of a handler.
 
-    `at_entry`: nothing of the handler was executed, since another was entered on top at once.
+    `at` is where it goes on: ENTRY and HALT (awake) only while others are entered on top at once.
     """
 
     vector: int | None = None
     frame: Frame | None = None
-    user: bool = False
+    at: Place = Place.KERNEL
     asleep: bool = False
-    at_entry: bool = False
 
-    def place(self) -> Place:
-        """What a frame of an interrupt that comes here points at."""
-        if self.at_entry:
-            return Place.ENTRY
-        if self.asleep:
-            return Place.HALT
-        return Place.USER if self.user else Place.KERNEL
+    @property
+    def user(self) -> bool:
+        """Whether it is user code."""
+        return self.at is Place.USER
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,8 @@ class State:
 
     `delivered`: vectors of the handlers entered, in order. `waits`: vectors recorded or requested,
     in the order of numbers. `in_service`: of master and slave. `vector`: of the handler that runs,
-    None in the kernel's base or in user mode; `frame` what it found on its stack.
+    None in the kernel's base or in user mode; `frame` what it found on its stack. `wrong`: what a
+    ROM has done besides, such as a register that it did not keep; nothing by the model.
     """
 
     mask: int
@@ -93,6 +91,7 @@ class State:
     asleep: bool
     vector: int | None
     frame: Frame | None
+    wrong: tuple[str, ...] = ()
 
 
 @dataclass
@@ -142,7 +141,7 @@ class Model:
             delivered=tuple(self.delivered),
             waits=tuple(self.pending),
             in_service=self.pic.registers(),
-            place=self.here.place(),
+            place=self.here.at,
             asleep=self.here.asleep,
             vector=self.here.vector,
             frame=self.here.frame,
@@ -169,6 +168,7 @@ class Model:
             raise Impossible("The handler of an NMI is running; the next one comes after its IRET.")
         self._tell_of_sysenter()
         self._enter(NMI)
+        self._rest()
         self.held = True
 
     # --- what the guest does ---------------------------------------------------------------------
@@ -185,12 +185,12 @@ class Model:
         elif name in ("EnableInterrupts", "SetInterruptMask"):
             self._enable()
         elif name == "Halt":
-            self.here.asleep = True
+            self.here.at, self.here.asleep = Place.HALT, True
             self._enable()
         return None
 
     def eoi(self, chip: str, line: int | None = None) -> None:
-        """The guest writes an EOI to `master` or `slave`: of this line, or non-specific."""
+        """The guest writes an EOI to `master` or `slave`: of this input, or non-specific."""
         self._only_in_kernel("send an EOI")
         if line is None and self.waiting:
             self.used.add(Allowance.EARLY_EOI)
@@ -211,6 +211,7 @@ class Model:
         self._only_awake(f"execute INT {vector:#x}")
         self._tell_of_sysenter()
         self._enter(vector)
+        self._rest()
         self.held = False
 
     def iret(self) -> None:
@@ -220,6 +221,7 @@ class Model:
         if frame is None:
             raise Impossible("No handler is running that could return by IRET.")
         self.contexts.pop()
+        self.here.at = frame.place
         self._return(frame.interrupts)
 
     def resume(self, interrupts: bool) -> None:
@@ -239,7 +241,7 @@ class Model:
         """SYSENTER of user code: the kernel's base goes on, IF clear."""
         if not self.here.user:
             raise Impossible("The guest is in the kernel; SYSENTER comes from user mode.")
-        self.here.user = False
+        self.here.at = Place.KERNEL
         if self.lazy:
             self.from_user = self.held = True
             self.used.add(Allowance.SYSENTER_MASK)
@@ -254,18 +256,17 @@ class Model:
         self._arrive(enabling=True)
 
     def _return(self, interrupts: bool) -> None:
-        self.here.at_entry = False
         if interrupts:
             self._enable()
         else:
-            self.virtual_if = False
-            self.held = False
+            self.virtual_if = self.held = False
+            self._arrive()
 
     def _leave(self, what: str) -> None:
         self._only_in_kernel(what)
         if self.here.frame is not None:
             raise Impossible(f"A handler is running; only the kernel's base may {what}.")
-        self.here.user = True
+        self.here.at = Place.USER
         self._enable()
 
     def _arrive(self, enabling: bool = False) -> None:
@@ -278,7 +279,8 @@ class Model:
                 self.pic.acknowledge(line)
                 self._deliver(line)
             else:
-                return
+                break
+        self._rest()
         if self.lazy and not self.virtual_if and self.real_if and not self.held:
             self._record()
 
@@ -288,12 +290,17 @@ class Model:
         self.real_if = line in self.trap_gates
 
     def _enter(self, vector: int, trap: bool = False) -> None:
-        frame = Frame(self.here.place(), self.virtual_if)
+        frame = Frame(self.here.at, self.virtual_if)
         self.here.asleep = False
         if not trap:
             self.virtual_if = False
-        self.contexts.append(Context(vector, frame))
+        self.contexts.append(Context(vector, frame, Place.ENTRY))
         self.delivered.append(vector)
+
+    def _rest(self) -> None:
+        """What runs goes on to where the driver has it: nothing comes before its first event."""
+        if not (self.here.asleep or self.here.user):
+            self.here.at = Place.KERNEL
 
     # --- lazy disabling --------------------------------------------------------------------------
 
@@ -315,9 +322,9 @@ class Model:
 
     def _held_back(self) -> bool:
         """Whether a handler that has sent no EOI outranks the last that waits."""
-        running = self.pic.in_service.difference(self.waiting)
-        last = master_input(self.waiting[-1])
-        return any(master_input(line) < last for line in running)
+        running = self.pic.in_service.difference(self.waiting, [CASCADE])
+        inputs = self.pic.in_service.intersection(map(master_input, running))
+        return min(inputs, default=8) < master_input(self.waiting[-1])
 
     def _tell_of_sysenter(self) -> None:
         """An exception finds IF clear in its image, and the ROM learns that the guest is masked."""

@@ -66,12 +66,13 @@ class Pic:
             self.in_service.add(CASCADE)
 
     def eoi(self, chip: str, line: int | None = None) -> None:
-        """End of interrupt at one chip: of this line, CASCADE too, or of its highest in service."""
+        """End of interrupt at one chip: of its input `line`, or of its highest in service."""
         base = 8 * CHIPS.index(chip)
-        if line is None:
-            ours = [each for each in self.in_service if base <= each < base + 8]
-            line = min(ours, default=None)
-        self.in_service.discard(-1 if line is None else line)
+        ours = {each for each in self.in_service if base <= each < base + 8}
+        if line is not None:
+            self.in_service.discard(base + line)
+        elif ours:
+            self.in_service.remove(min(ours))
 
     def registers(self) -> tuple[int, int]:
         """The in-service registers of master and slave, as a read of them answers."""
