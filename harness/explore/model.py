@@ -10,7 +10,7 @@ ROM. Each place where that shows to the guest has a name in `Allowance`, and `us
 that a run came by. A run that used none is the same on both (see tests/explore).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 
 from harness.errors import HarnessError
@@ -42,9 +42,9 @@ class Allowance(Enum):
     SLAVE_ORDER = "a line of the slave that waits is not overtaken by a higher one of the slave"
     SECOND_EDGE = "an edge behind one that waits is delivered too, where an 8259 merges them"
     LATE_EOI = "what waited for an EOI is delivered at the next enabling, not right after it"
-    EARLY_EOI = "a non-specific EOI, sent while one waits, is taken from the one that waits"
+    EARLY_EOI = "an EOI for a lower one, sent masked while a higher one waits, ends the higher one"
     SLAVE_EOI = "a handler of the slave's is over for what waits with its EOI at the slave"
-    SYSENTER_MASK = "after SYSENTER the mask reads as enabled until the first enabling"
+    SYSENTER_MASK = "after SYSENTER the guest counts as enabled until an exception comes"
 
 
 @dataclass(frozen=True)
@@ -147,14 +147,25 @@ class Model:
             frame=self.here.frame,
         )
 
+    def without_accepted(self) -> State:
+        """The state with what waits in the ROM taken for requested, and not for in service.
+
+        With no allowance used but ACCEPTED_EARLY it is that of the bare machine.
+        """
+        bits = sum(1 << line for line in self.pic.in_service if not self._waits_for(line))
+        return replace(self.state(), in_service=(bits & 0xFF, bits >> 8))
+
     # --- events from outside ---------------------------------------------------------------------
 
     def raise_line(self, line: int) -> None:
         """A line of the 8259s goes up."""
         if line not in LINES:
             raise Impossible(f"The 8259s have no line {line} for a device.")
-        if line in self.waiting and line not in self.pic.up:
-            self.used.add(Allowance.SECOND_EDGE)
+        if line not in self.pic.up:
+            if line in self.waiting:
+                self.used.add(Allowance.SECOND_EDGE)
+            if any(8 <= line < each for each in self.waiting):
+                self.used.add(Allowance.SLAVE_ORDER)
         self.pic.raise_line(line)
         self._arrive()
 
@@ -192,9 +203,8 @@ class Model:
     def eoi(self, chip: str, line: int | None = None) -> None:
         """The guest writes an EOI to `master` or `slave`: of this input, or non-specific."""
         self._only_in_kernel("send an EOI")
-        if line is None and self.waiting:
+        if self._waits_for(self.pic.eoi(chip, line)):
             self.used.add(Allowance.EARLY_EOI)
-        self.pic.eoi(chip, line)
         if self.virtual_if and self.waiting and not self._held_back():
             self.used.add(Allowance.LATE_EOI)
         self._arrive()
@@ -209,10 +219,13 @@ class Model:
         if vector not in SOFTWARE:
             raise Impossible(f"INT {vector:#x} is none of the vectors kept for software.")
         self._only_awake(f"execute INT {vector:#x}")
-        self._tell_of_sysenter()
+        if vector < FIRST_VECTOR:
+            self._tell_of_sysenter()
         self._enter(vector)
-        self._rest()
         self.held = False
+        if vector >= FIRST_VECTOR:  # for a ROM it is like that of a line
+            self.real_if = False
+        self._arrive()
 
     def iret(self) -> None:
         """IRET of the handler that runs, to what it interrupted."""
@@ -322,9 +335,17 @@ class Model:
 
     def _held_back(self) -> bool:
         """Whether a handler that has sent no EOI outranks the last that waits."""
-        running = self.pic.in_service.difference(self.waiting, [CASCADE])
-        inputs = self.pic.in_service.intersection(map(master_input, running))
-        return min(inputs, default=8) < master_input(self.waiting[-1])
+        last = master_input(self.waiting[-1])
+        running = {line for line in self.pic.in_service if not self._waits_for(line)}
+        lines = self.pic.in_service.intersection(map(master_input, running - {CASCADE}))
+        held = min(lines, default=8) < last
+        if min(running, default=8) < last and not held:
+            self.used.add(Allowance.SLAVE_EOI)
+        return held
+
+    def _waits_for(self, line: int | None) -> bool:
+        """Whether a bit in service is that of a line that waits, or the master's bit for it."""
+        return line in self.waiting or (line == CASCADE and max(self.waiting, default=0) >= 8)
 
     def _tell_of_sysenter(self) -> None:
         """An exception finds IF clear in its image, and the ROM learns that the guest is masked."""

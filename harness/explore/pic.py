@@ -65,14 +65,18 @@ class Pic:
         if line >= 8:
             self.in_service.add(CASCADE)
 
-    def eoi(self, chip: str, line: int | None = None) -> None:
-        """End of interrupt at one chip: of its input `line`, or of its highest in service."""
+    def eoi(self, chip: str, line: int | None = None) -> int | None:
+        """End of interrupt at one chip: of its input `line`, or of its highest in service.
+
+        Answers what was in service until then, None when nothing was.
+        """
         base = 8 * CHIPS.index(chip)
         ours = {each for each in self.in_service if base <= each < base + 8}
         if line is not None:
-            self.in_service.discard(base + line)
-        elif ours:
-            self.in_service.remove(min(ours))
+            ours &= {base + line}
+        ended = min(ours, default=None)
+        self.in_service -= {ended}
+        return ended
 
     def registers(self) -> tuple[int, int]:
         """The in-service registers of master and slave, as a read of them answers."""
