@@ -42,6 +42,13 @@ class Sequences(RuleBasedStateMachine):
     def do(self, verb: str, *words: object) -> None:
         self.happen(Event(verb, tuple(map(str, words))))
 
+    def send_eoi(self, line: int, specific: bool) -> None:
+        """The EOI that a line wants: at the slave first, as kernels send it."""
+        if line >= 8:
+            self.do("eoi", "slave", *([line - 8] if specific else []))
+            line = CASCADE
+        self.do("eoi", "master", *([line] if specific else []))
+
     # --- where the guest stands ------------------------------------------------------------------
 
     def awake(self) -> bool:
@@ -123,11 +130,7 @@ class Sequences(RuleBasedStateMachine):
     @precondition(owes_eoi)
     @rule(specific=st.booleans())
     def a_handler_sends_its_eoi(self, specific: bool) -> None:
-        line = (self.model.here.vector or 0) - FIRST_VECTOR
-        if line >= 8:
-            self.do("eoi", "slave", *([line - 8] if specific else []))
-            line = CASCADE
-        self.do("eoi", "master", *([line] if specific else []))
+        self.send_eoi((self.model.here.vector or 0) - FIRST_VECTOR, specific)
 
     @precondition(in_handler)
     @rule()
