@@ -27,4 +27,4 @@ def test_a_rom_does_what_the_model_does(
             difference = self.both.happen(event)
             assert difference is None, str(difference)
 
-    run_state_machine_as_test(OnTheRom, settings=sequences(examples=60, steps=25))
+    run_state_machine_as_test(OnTheRom, settings=sequences(examples=40, steps=25))
