@@ -1,0 +1,316 @@
+"""Our guest moved event by event: what its handlers and its user code do is said from outside.
+
+The guest stands in a loop: of the kernel (`returned`), with the stack of whatever handler is
+running, or of user mode (`user_code`). Each event starts there and ends there, in the first
+instructions of a handler, or asleep in HLT. All general registers hold a pattern of their own while
+each handler runs, so one that is lost shows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.booted import IF, Booted
+from harness.errors import WaitTimeout
+from harness.explore.model import SOFTWARE, Frame, Place, State
+from harness.explore.pic import CASCADE, FIRST_VECTOR, LINES
+
+KERNEL_CS, KERNEL_DS, USER_CS, USER_DS, SPARE_INDEX = 0x08, 0x10, 0x1B, 0x23, 8
+RESET = 0x2  # EFLAGS with nothing set but the bit that always is
+GENERAL = ("eax", "ecx", "edx", "ebx", "ebp", "esi", "edi")
+STANDARD = frozenset({"eax", "ecx", "edx"})  # what the standard convention may clobber
+PORTS = {"master": 0x20, "slave": 0xA0}
+READ_IRR, READ_ISR, EOI, SPECIFIC = 0x0A, 0x0B, 0x20, 0x60
+SYSENTER_CS, SYSENTER_ESP, SYSENTER_EIP = 0x174, 0x175, 0x176
+TRAP_TYPE = 0x100  # of a gate's high dword
+SNIPPET = 16  # bytes of the guest's memory for each of the driver's own pieces of code
+FROM_USER = 256  # where those for user mode begin
+BRIEF, SLEEP_LIMIT = 0.02, 5.0  # seconds: between looks whether the guest sleeps, and all of them
+HANDLER_WORDS = 7  # vector, error code, EIP, CS, EFLAGS, and ESP, SS from user mode
+
+
+@dataclass
+class _Level:
+    """A handler as it was found, or the base: `esp` when it has the stack to itself."""
+
+    vector: int | None
+    frame: Frame | None
+    esp: int
+    frame_at: int = 0
+
+
+class Driver:
+    """A guest at `ready` as a Player; `state()` is what there is to see, as the model has it."""
+
+    def __init__(self, booted: Booted) -> None:
+        self._booted = booted
+        self._control = booted.control
+        self._lines = booted.machine.injector
+        self._stack_top = booted.label("kernel_stack_top")
+        self._code = booted.label("user_stack")
+        self._handler = booted.label("handler")
+        self._kernel, self._user = booted.label("returned"), booted.label("user_code")
+        self._entries = {booted.label(f"entry_{vector:02x}"): vector for vector in range(256)}
+        self._levels = [_Level(None, None, self._stack_top)]
+        self._delivered: list[int] = []
+        self._wrong: list[str] = []
+        self._in_user = self._asleep = False
+        for line in LINES:
+            self._lines.lower_irq(line)
+        self._write_code()
+
+    def state(self) -> State:
+        """What the machine shows just now."""
+        registers = [self._pic(port) for port in PORTS.values()]
+        requested = registers[0][0] & ~(1 << CASCADE) | registers[1][0] << 8
+        waits = [FIRST_VECTOR + line for line in range(16) if requested >> line & 1]
+        lazy = self._booted.rom.rom.manifest["lazy"]
+        level = self._levels[-1]
+        return State(
+            mask=IF if self._booted.virtual_if() else 0,
+            delivered=tuple(self._delivered),
+            waits=tuple(sorted(waits + (self._booted.recorded() if lazy else []))),
+            in_service=(registers[0][1], registers[1][1]),
+            place=self._place(),
+            asleep=self._asleep,
+            vector=level.vector,
+            frame=level.frame,
+            wrong=tuple(self._wrong),
+        )
+
+    # --- events ----------------------------------------------------------------------------------
+
+    def raise_line(self, line: int) -> None:
+        """A line of the 8259s goes up."""
+        self._lines.raise_irq(line)
+        self._look()
+
+    def lower_line(self, line: int) -> None:
+        """A line of the 8259s goes down."""
+        self._lines.lower_irq(line)
+
+    def nmi(self) -> None:
+        """A non-maskable interrupt."""
+        self._lines.nmi()
+        self._look()
+
+    def call(self, name: str, eax: int = 0) -> int | None:
+        """A VMI call. Those that need arguments get such as change nothing."""
+        given, stack = self._arguments(name)
+        if name == "SetInterruptMask":
+            given = {"eax": eax}
+        esp = self._levels[-1].esp
+        self._start(self._booted.rom.stub(name), esp, (self._kernel, *stack), **given)
+        free = {"eax"} if name == "GetInterruptMask" else STANDARD if given or stack else set()
+        if name == "SetInterruptMask":
+            free = set()
+        self._run(given, free, may_sleep=name == "Halt", left=4 * len(stack))
+        return self._control.registers()["eax"] if name == "GetInterruptMask" else None
+
+    def eoi(self, chip: str, line: int | None = None) -> None:
+        """An EOI to one 8259."""
+        self._lines.outb(PORTS[chip], EOI if line is None else SPECIFIC | line)
+        self._look()
+
+    def gate(self, line: int, trap: bool) -> None:
+        """The gate of a line becomes a trap gate, or an interrupt gate."""
+        vector = FIRST_VECTOR + line
+        at = self._booted.label("idt") + 8 * vector
+        gate = self._control.read(at, 8)
+        low, high = int.from_bytes(gate[:4], "little"), int.from_bytes(gate[4:], "little")
+        high = high | TRAP_TYPE if trap else high & ~TRAP_TYPE
+        given = {"eax": self._booted.label("idt"), "edx": vector, "ecx": low}
+        esp = self._levels[-1].esp
+        self._start(self._booted.rom.stub("WriteIDTEntry"), esp, (self._kernel, high), **given)
+        self._run(given, STANDARD, left=4)
+
+    def interrupt(self, vector: int) -> None:
+        """INT n."""
+        at = self._code + SNIPPET * SOFTWARE.index(vector) + (FROM_USER if self._in_user else 0)
+        self._start(at, self._esp())
+        self._run()
+
+    def iret(self) -> None:
+        """IRET of the handler that runs."""
+        level = self._levels.pop()
+        assert level.frame is not None
+        self._in_user = level.frame.place is Place.USER
+        self._start(self._booted.rom.stub("IRET"), level.frame_at)
+        self._run()
+
+    def resume(self, interrupts: bool) -> None:
+        """IRET to the kernel itself with this IF."""
+        image = RESET | IF if interrupts else RESET
+        frame = (self._kernel, KERNEL_CS, image)
+        self._start(self._booted.rom.stub("IRET"), self._levels[-1].esp, frame)
+        self._run()
+
+    def to_user(self) -> None:
+        """IRET to user mode."""
+        frame = (self._user, USER_CS, RESET | IF, self._booted.label("user_stack_top"), USER_DS)
+        self._in_user = True
+        self._start(self._booted.rom.stub("IRET"), self._stack_top, frame)
+        self._run()
+
+    def sysexit(self) -> None:
+        """SYSEXIT."""
+        given = {"edx": self._user, "ecx": self._booted.label("user_stack_top")}
+        self._in_user = True
+        self._start(self._booted.rom.stub("SYSEXIT"), self._stack_top, (), **given)
+        self._run(given)
+
+    def sysenter(self) -> None:
+        """SYSENTER."""
+        self._start(self._code + FROM_USER + SNIPPET * len(SOFTWARE), self._esp())
+        self._in_user = False
+        self._run()
+
+    # --- how the machine is moved ----------------------------------------------------------------
+
+    def _esp(self) -> int:
+        return self._booted.label("user_stack_top") if self._in_user else self._levels[-1].esp
+
+    def _start(self, address: int, esp: int, stack: tuple[int, ...] = (), **given: int) -> None:
+        """Stand at an address, with the pattern of the level that is to go on afterwards."""
+        data = USER_DS if self._in_user else KERNEL_DS
+        registers = {**self._pattern(), "ds": data, "es": data, **given}
+        self._booted.prepare_at(address, stack, esp=esp, **registers)
+
+    def _look(self) -> None:
+        """Let what was raised arrive where the guest stands."""
+        if not self._asleep:
+            self._start(self._user if self._in_user else self._kernel, self._esp())
+        self._run(may_sleep=self._asleep, again=True)
+
+    def _run(
+        self,
+        given: Mapping[str, int] | None = None,
+        free: frozenset[str] | set[str] = frozenset(),
+        may_sleep: bool = False,
+        again: bool = False,
+        left: int = 0,
+    ) -> None:
+        """Run to the next stop and note what is there.
+
+        `given`: registers that hold something else than the pattern, `free`: those that may change;
+        `left`: bytes of arguments that the call leaves on the stack.
+        """
+        stops = (self._kernel, self._user, self._handler)
+        expected = {**self._pattern(), **(given or {})}
+        expected = {name: value for name, value in expected.items() if name not in free}
+        self._asleep = may_sleep and self._fall_asleep(*stops)
+        if self._asleep:
+            return
+        if not may_sleep:
+            here = self._control.run_to(*stops)
+            if again and here != self._handler:
+                self._control.run_to(*stops)
+        found = self._control.registers()
+        if found["eip"] == self._handler:
+            self._entered(found, left)
+        elif found["esp"] != self._esp() + (0 if self._in_user else -left):
+            self._wrong.append(f"esp is {found['esp']:#x} and not {self._esp():#x}")
+        for name, value in expected.items():
+            if found[name] != value:
+                self._wrong.append(f"{name} is {found[name]:#x} and not {value:#x}")
+
+    def _fall_asleep(self, *stops: int) -> bool:
+        for _ in range(int(SLEEP_LIMIT / BRIEF)):
+            try:
+                self._control.run_to(*stops, timeout=BRIEF)
+                return False
+            except WaitTimeout:
+                if self._booted.machine.monitor.processor().halted:
+                    return True
+        raise WaitTimeout(f"The guest neither sleeps nor comes back within {SLEEP_LIMIT:g} s.")
+
+    def _entered(self, found: Mapping[str, int], left: int) -> None:
+        """A handler was reached: note it, and each that it interrupted at its first instruction."""
+        data = self._control.read(found["esp"], 4 * HANDLER_WORDS)
+        words = [int.from_bytes(data[i : i + 4], "little") for i in range(0, len(data), 4)]
+        vector, _, eip = words[:3]
+        frame_at = found["esp"] + 8
+        if (outer := self._entries.get(eip)) is not None:
+            # It has pushed nothing yet, so its own frame is right above this one.
+            outer_at = frame_at + 12
+            image = self._control.read(outer_at, 12)
+            self._push(outer, int.from_bytes(image[:4], "little"), image, outer_at, left)
+        self._push(vector, eip, data[8:20], frame_at, left)
+
+    def _push(self, vector: int, eip: int, image: bytes, frame_at: int, left: int) -> None:
+        eflags = int.from_bytes(image[8:12], "little")
+        frame = Frame(self._place_of(eip, image[4]), bool(eflags & IF))
+        below = self._levels[-1]
+        again = below.frame_at == frame_at and below.vector == vector
+        if again:  # it was interrupted at its first instruction, and is here now
+            return
+        self._levels.append(_Level(vector, frame, frame_at - 8, frame_at))
+        self._delivered.append(vector)
+        wanted = self._stack_top - 20 if self._in_user else below.esp - 12
+        if frame.place is Place.KERNEL:
+            wanted -= left
+        if frame.place is Place.HALT:
+            wanted -= 4
+        if frame_at != wanted:
+            self._wrong.append(f"the frame is at {frame_at:#x} and not at {wanted:#x}")
+        self._in_user = False
+
+    # --- what it means ---------------------------------------------------------------------------
+
+    def _pattern(self) -> dict[str, int]:
+        level = len(self._levels)
+        return {name: 0x11110000 * (i + 1) + level for i, name in enumerate(GENERAL)}
+
+    def _place(self) -> Place:
+        if self._asleep:
+            return Place.HALT
+        return Place.USER if self._in_user else Place.KERNEL
+
+    def _place_of(self, eip: int, cs: int) -> Place:
+        if cs & 3:
+            return Place.USER
+        if eip in self._entries:
+            return Place.ENTRY
+        ours = range(self._code, self._code + FROM_USER)
+        return Place.KERNEL if eip in (self._kernel, self._kernel + 1, *ours) else Place.HALT
+
+    def _pic(self, port: int) -> tuple[int, int]:
+        """What is requested at one 8259, which a read gives by itself, and what is in service."""
+        requested = self._lines.inb(port)
+        self._lines.outb(port, READ_ISR)
+        in_service = self._lines.inb(port)
+        self._lines.outb(port, READ_IRR)
+        return requested, in_service
+
+    def _arguments(self, name: str) -> tuple[dict[str, int], tuple[int, ...]]:
+        """Arguments for a call that leave all as it is."""
+        label = self._booted.label
+        match name:
+            case "UpdateKernelStack":
+                return {"eax": KERNEL_DS, "edx": self._stack_top}, ()
+            case "WriteGDTEntry":
+                return {"eax": label("gdt"), "edx": SPARE_INDEX, "ecx": 0xFFFF}, (0xCF9200,)
+            case "SetIDT":
+                return {"eax": label("idt_register")}, ()
+            case "SetGDT":
+                return {"eax": label("gdt_register")}, ()
+            case "SetIOPLMask":
+                return {"eax": 0}, ()
+        return {}, ()
+
+    def _write_code(self) -> None:
+        """INT n and a jump to the loop, for kernel and user, SYSENTER, and where that goes."""
+        for base, loop in ((self._code, self._kernel), (self._code + FROM_USER, self._user)):
+            for index, vector in enumerate(SOFTWARE):
+                at = base + SNIPPET * index
+                jump = (loop - (at + 7)) & 0xFFFFFFFF
+                self._control.write(at, bytes((0xCD, vector, 0xE9)) + jump.to_bytes(4, "little"))
+        self._control.write(self._code + FROM_USER + SNIPPET * len(SOFTWARE), b"\x0f\x34")
+        for index, value in (
+            (SYSENTER_CS, KERNEL_CS),
+            (SYSENTER_ESP, self._stack_top),
+            (SYSENTER_EIP, self._kernel),
+        ):
+            at = self._code + FROM_USER - SNIPPET
+            self._control.write(at, b"\x0f\x30\xc3")  # wrmsr; ret
+            self._booted.prepare_at(at, (self._kernel,), ecx=index, eax=value, edx=0)
+            self._booted.finish()

@@ -1,0 +1,83 @@
+"""Scripts: what is printed is read back, and what makes no sense is refused by its line."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from harness.booted import Booted
+from harness.errors import HarnessError
+from harness.explore.beside import Beside, replay
+from harness.explore.script import Event, Script, ScriptError, parse
+
+TEXT = """\
+events bare 0123abcd
+raise 5
+lower 5
+nmi
+call SetInterruptMask 0x200
+eoi slave 1
+eoi master
+gate 5 trap
+int 0x80
+iret
+resume off
+user
+sysexit
+sysenter
+"""
+
+
+def test_a_script_is_printed_as_it_was_read() -> None:
+    assert str(parse(TEXT)) == TEXT
+
+
+def test_comments_and_empty_lines_say_nothing() -> None:
+    read = parse("\n# why\nevents native 12  # the build\n\n  raise 0x5 # a line\n")
+    assert read == Script("native", "12", (Event("raise", ("0x5",)),))
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("jump 5", "no event is called 'jump'"),
+        ("raise", "'raise' is not raise N"),
+        ("raise five", "'raise five' is not raise N"),
+        ("raise -1", "'raise -1' is not raise N"),
+        ("eoi third", "'eoi third' is not eoi master or"),
+        ("gate 5 task", "'gate 5 task' is not gate N trap or gate N interrupt"),
+        ("nmi twice", "'nmi twice' is not nmi"),
+    ],
+)
+def test_a_line_that_is_no_event_is_named(line: str, told: str) -> None:
+    with pytest.raises(ScriptError, match=f"^Line 3: {told}"):
+        parse(f"events bare 12\nraise 5\n{line}\n")
+
+
+@pytest.mark.parametrize("text", ["", "raise 5\n", "events bare\n"])
+def test_a_text_without_its_first_line_is_no_script(text: str) -> None:
+    with pytest.raises(ScriptError, match="begins with a line `events BACKEND BUILD`"):
+        parse(text)
+
+
+def test_a_script_of_another_build_is_refused_with_both_ids(booted: Booted) -> None:
+    script = parse(TEXT)
+    with pytest.raises(HarnessError, match=script.build) as refused:
+        replay(booted, script)
+    assert booted.rom.rom.manifest["build_id"] in str(refused.value)
+
+
+def test_a_difference_prints_as_a_script_that_shows_it_again(
+    booted: Booted, machine_again: Callable[[], Booted]
+) -> None:
+    both = Beside(booted)
+    assert both.happen(Event("raise", ("5",))) is None
+    both.model.delivered.append(0x99)  # as if the ROM had lost one
+    found = both.happen(Event("call", ("EnableInterrupts",)))
+    assert found is not None
+    assert "delivered: (153, 37) by the model, (37,) by the ROM" in str(found)
+    text = str(found).partition("FILE`:\n")[2]
+    assert parse(text) == found.script
+    assert replay(machine_again(), parse(text)) is None
+    with pytest.raises(HarnessError):
+        replay(machine_again(), replace(found.script, build="0"))
