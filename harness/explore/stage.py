@@ -1,0 +1,327 @@
+"""The machine that cases are run on: it takes a state, an interrupt, and runs to the end.
+
+A case costs a few round trips and no snapshot: the state is written back by memory.
+"""
+
+import struct
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from capstone import CS_ARCH_X86, CS_MODE_32, Cs
+
+from harness.booted import IF, LOG_ENTRY, Booted
+from harness.errors import MachineDied, MachineError, WaitTimeout
+from harness.explore import calls, state
+from harness.explore.calls import FAR_DS, KERNEL_DS, LDT, Variant, variants
+from harness.explore.case import GAVE_UP, HANGS, NMI, RETURNED, SHUT_DOWN, SLEEPS
+from harness.explore.start import STARTS, go_to
+from harness.explore.state import PATTERN, Pics, Range, State
+from harness.machine.snapshot import Snapshot
+from harness.machine.wire import Wire
+from rom.interface.call import Segments
+from rom.interface.calls import by_name
+from rom.wedge.virtual_cpu import LEFT
+
+LIMIT = 0.5
+"""Seconds that a case may run; it takes less than a millisecond."""
+
+STACK = 768
+"""Bytes of the kernel's stack that are part of a state."""
+
+ENTRIES = 8
+"""Entries of the guest's log that are; no case enters more handlers."""
+
+CPU, STACK_RANGE, LOG = 0, 1, 2
+"""The ranges that every state has; those that a call writes come behind."""
+
+TRAP = 5
+SYSENTER_CS = 0x174
+
+MARKED = {
+    **{"eax": 0xA1A2A3A4, "ecx": 0xC1C2C3C4, "edx": 0xD1D2D3D4, "ebx": 0xB1B2B3B4},
+    **{"ebp": 0xE1E2E3E4, "esi": 0x51525354, "edi": 0xF1F2F3F4},
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """An instruction boundary. `shadowed_by`: the state one instruction before, an STI or a load
+    of SS, to be stepped from; written back by itself the state would have lost its shadow.
+    `asleep`: in the HLT that is at EIP."""
+
+    state: State
+    shadowed_by: State | None = None
+    asleep: bool = False
+
+
+@dataclass(frozen=True)
+class End:
+    """How a run ended, and in which state; none when QEMU is gone."""
+
+    ending: str
+    state: State
+
+
+class Stage:
+    """A guest at `ready` made into a place for cases. `booted` is steered by a wire."""
+
+    def __init__(self, booted: Booted) -> None:
+        assert isinstance(booted.control, Wire)
+        self.booted = booted
+        self.wire = booted.control
+        self.lazy = bool(booted.rom.rom.manifest["lazy"])
+        self._injector = booted.machine.injector
+        self._up: set[int] = set()  # lines that are raised
+        self._step_flags = 7
+        label = booted.label
+        top = label("kernel_stack_top")
+        self._base = (
+            Range(booted.rom.block, 128),
+            Range(top - STACK, STACK),
+            Range(label("eoi_specific"), label("log") - label("eoi_specific") + ENTRIES * LOG_ENTRY),
+        )
+        self.ranges: tuple[Range, ...] = self._base
+        self._arrange()
+        self._snapshot = Snapshot(booted.machine, "stage", [self.wire])
+        self._snapshot.save()
+        self._starts = {name: self._state_at(name) for name in STARTS}
+        self.stops = {
+            label("returned") + 1: RETURNED,
+            label("user_code") + 1: RETURNED,
+            label("give_up"): GAVE_UP,
+        }
+        for packet in [f"Z1,{address:x},1" for address in self.stops]:
+            self.wire.exchange(packet)
+
+    def _arrange(self) -> None:
+        """What must be so before all cases: whatever a call would do at its first time only."""
+        booted, label = self.booted, self.booted.label
+        for address, data in calls.operands(booted.guest.labels):
+            booted.control.write(address, data)
+        booted.call("WRMSR", ecx=SYSENTER_CS, eax=calls.KERNEL_CS, edx=0)
+        booted.call("SetLDT", eax=LDT)
+        for call in ("GetCycleFrequency", "GetWallclockTime"):
+            booted.call(call)
+        booted.call("SetLinearMapping", (0,), eax=1, edx=0xC0000000, ecx=2048)
+        booted.call("UpdateKernelStack", eax=KERNEL_DS, edx=label("kernel_stack_top"))
+        processor = booted.machine.monitor.processor()
+        values = {"cr0": processor.cr0, "cr3": processor.cr3, "cr4": processor.cr4}
+        self.variants = {v.name: v for v in variants(booted.guest.labels, values)}
+
+    def _state_at(self, start: str) -> State:
+        self._snapshot.restore()
+        go_to(self.booted, STARTS[start])
+        found = self.capture()
+        log = struct.pack("<7I", *[0] * 7) + bytes(self._base[LOG].size - 28)
+        return found.with_memory(LOG, log)
+
+    def begin(self, variant: Variant, start: str) -> State:
+        """Make the states' ranges those of a call, and answer the state at its stub.
+
+        All registers that are no arguments hold values of their own. DS and ES reach nothing
+        when the call's row says that it may not rely on them; FS and GS never do.
+        """
+        block = self.booted.rom.block
+        extra = [Range(*where) for where in variant.writes]
+        extra += [Range(block + offset, size) for offset, size in variant.block_writes]
+        self.ranges = (*self._base, *extra)
+        base = self._starts[start]
+        memory = [self.booted.control.read(where.address, where.size) for where in extra]
+        begin = State(base.registers, (*base.memory, *memory), base.pics)
+        stack = variant.stack
+        row = by_name(variant.call)
+        if row.returns:
+            stack = (self.booted.label("returned"), *stack)
+        esp = base["esp"] - 4 * len(stack)
+        offset = esp - self._base[STACK_RANGE].address
+        data = bytes([PATTERN]) * offset + struct.pack(f"<{len(stack)}I", *stack)
+        data_segment = KERNEL_DS if row.segments is Segments.FLAT else FAR_DS
+        registers = {
+            **MARKED,
+            **{"ds": data_segment, "es": data_segment, "fs": FAR_DS, "gs": FAR_DS},
+            **variant.registers,
+            **{"esp": esp, "eip": self.booted.rom.stub(variant.call)},
+        }
+        return begin.with_memory(STACK_RANGE, data).with_registers(registers)
+
+    def capture(self) -> State:
+        """The state of the stopped machine; nothing in it changes by that."""
+        pics = state.parse_pics(self.wire.monitor("info pic"))
+        return state.read_answers(self.wire.exchange(*state.read_packets(self.ranges)), pics)
+
+    def place(self, point: Point, lines: Sequence[int]) -> None:
+        """Stand at a point, with interrupts raised there that have not been taken."""
+        self._run_up(point, lines, ())
+
+    def run(self, point: Point, lines: Sequence[int]) -> End:
+        """Raise interrupts at a point, and let the machine run to where the call leads."""
+        try:
+            self._run_up(point, lines, ("c",))
+        except WaitTimeout:
+            halted = self.booted.machine.monitor.processor().halted
+            return End(SLEEPS if halted else HANGS, self._captured_at_rest())
+        except MachineDied:
+            raise
+        except MachineError:
+            return End(SHUT_DOWN, self._captured_at_rest())
+        end = self._captured_at_rest()
+        return End(self.stops.get(end["eip"], SHUT_DOWN), end)
+
+    def _run_up(self, point: Point, lines: Sequence[int], more: Sequence[str]) -> None:
+        before = point.shadowed_by
+        self._set_pics(point.state.pics)
+        if before is None and not point.asleep and NMI not in lines:
+            self._raise(lines)
+            self._go(*state.write_packets(self.ranges, point.state), *more)
+            return
+        packets = state.write_packets(self.ranges, before or point.state)
+        if point.asleep:
+            self._fall_asleep(packets)
+        elif before is not None:
+            self.steps_take_interrupts(False)
+            self._go(*packets, "s")
+        else:
+            self._go(*packets)
+        self._raise(lines)
+        if more:
+            self._go(*more)
+
+    def _go(self, *packets: str) -> None:
+        if packets[-1] not in ("c", "s"):
+            self.wire.exchange(*packets)
+        elif self.wire.go(*packets, timeout=LIMIT) != TRAP:
+            raise MachineError("The machine stopped by itself.")
+
+    def _fall_asleep(self, packets: Sequence[str]) -> None:
+        """Go into the HLT, and wait until the processor is halted."""
+        self.wire.exchange(*packets)
+        self.wire.cont()
+        deadline = time.monotonic() + LIMIT
+        try:
+            while not self.booted.machine.monitor.processor().halted:
+                if time.monotonic() > deadline:
+                    raise WaitTimeout("The guest did not fall asleep.")
+        finally:
+            self.wire.interrupt()
+
+    def _set_pics(self, pics: Pics) -> None:
+        requests = [(line, 0) for line in sorted(self._up)]
+        self._up.clear()
+        self._ask([*requests, *state.pic_requests(pics)])
+
+    def _raise(self, lines: Sequence[int]) -> None:
+        self._up.update(line for line in lines if line != NMI)
+        self._ask([(line, 1) for line in lines if line != NMI])
+        for line in lines:
+            if line == NMI:
+                self._injector.nmi()
+
+    def _ask(self, requests: Sequence[str | tuple[int, int]]) -> None:
+        if requests:
+            self._injector.ask(
+                *(r if isinstance(r, str) else self._injector.line_request(*r) for r in requests)
+            )
+
+    def _captured_at_rest(self) -> State:
+        answers = self.wire.exchange(*state.read_packets(self.ranges))
+        pics = state.pic_answers(self._injector.ask(*state.pic_questions()))
+        return state.read_answers(answers, pics)
+
+    def steps_take_interrupts(self, wanted: bool) -> None:
+        """Whether single steps take interrupts; timers stand still in them either way."""
+        flags = 5 if wanted else 7
+        if flags != self._step_flags:
+            self.wire.exchange(f"Qqemu.sstep={flags:x}")
+            self._step_flags = flags
+
+    def step(self, limit: float = LIMIT) -> None:
+        """Execute one instruction. Raises WaitTimeout, MachineError when the machine is lost."""
+        if self.wire.go("s", timeout=limit) != TRAP:
+            raise MachineError("The machine stopped by itself.")
+
+    def run_to_any(self, addresses: Sequence[int]) -> None:
+        """Run to the first of many addresses."""
+        self.wire.exchange(*(f"Z1,{address:x},1" for address in addresses))
+        try:
+            self._go("c")
+        finally:
+            self.wire.exchange(*(f"z1,{address:x},1" for address in addresses))
+
+    def restore(self) -> None:
+        """Bring the whole machine back; for after a case that may have left anything behind."""
+        self._snapshot.restore()
+        self._up.clear()
+
+    def outside(self) -> list[bytes]:
+        """The ROM's data and the guest's tables, but for the ranges of the states."""
+        label = self.booted.label
+        found = []
+        for where in (
+            Range(self.booted.rom.block, 4096),
+            Range(label("gdt"), label("tss") + 104 - label("gdt")),
+            Range(label("idt"), 2048),
+        ):
+            data = bytearray(self.booted.control.read(where.address, where.size))
+            for hole in self.ranges:
+                first = max(hole.address - where.address, 0)
+                last = min(hole.address + hole.size - where.address, where.size)
+                data[first:last] = bytes(max(last - first, 0))
+            found.append(bytes(data))
+        return found
+
+    @cache  # noqa: B019 - a stage lives as long as its process
+    def opcode(self, address: int) -> bytes:
+        """The first two bytes of the instruction at an address."""
+        return self.booted.control.read(address, 2)
+
+    @cache  # noqa: B019
+    def instructions(self) -> frozenset[int]:
+        """The addresses of all instructions of the ROM's code in RAM."""
+        return frozenset(self._disassembled())
+
+    def _disassembled(self) -> Iterator[int]:
+        rom = self.booted.rom
+        size = int(rom.rom.manifest["block"]["size"])
+        code = self.booted.control.read(rom.block, size)
+        labels = {offset for section, offset in rom.rom.symbols.values() if section == ".wedge"}
+        marks = sorted({label for label in labels if 4096 <= label < size} | {size})
+        decoder = Cs(CS_ARCH_X86, CS_MODE_32)
+        for first, last in zip(marks, marks[1:], strict=False):
+            for address, *_ in decoder.disasm_lite(code[first:last], rom.block + first):
+                yield address
+
+    def virtual_if(self, at: State) -> bool:
+        """The IF that the guest has in a state; user code's is the real one.
+
+        With LEFT in `pending`, the kernel whose real IF is off came by SYSENTER: it is masked.
+        """
+        real = bool(at["eflags"] & IF)
+        if not self.lazy or at["cs"] & 3:
+            return real
+        if self.field(at, "pending") & LEFT and not real and not self.closed(at["eip"]):
+            return False
+        return self.field(at, "virtual_if") != 0
+
+    def closed(self, address: int) -> bool:
+        """Whether an address is in the ROM's closed code, which runs with the real IF off."""
+        rom = self.booted.rom
+        closed = rom.rom.manifest["block"]["closed"]
+        return bool(closed) and closed[0] <= address - rom.block < closed[1]
+
+    def field(self, at: State, name: str) -> int:
+        """A field of the virtual CPU in a state."""
+        where = self.booted.rom.rom.manifest["virtual_cpu"][name]
+        data = at.memory[CPU][where["offset"] : where["offset"] + where["size"]]
+        return int.from_bytes(data, "little")
+
+    def recorded(self, at: State) -> list[int]:
+        """Vectors that the ROM has accepted and not delivered, in the order of arrival."""
+        if not self.lazy:
+            return []
+        fields = self.booted.rom.rom.manifest["virtual_cpu"]
+        count = self.field(at, "pending") & 0xFF
+        first, second = (fields[f"arrival_{name}"]["offset"] for name in ("vector", "line"))
+        data = at.memory[CPU]
+        return [data[first + i] for i in range(count) if data[second + i] == 0xFF]
