@@ -1,1 +1,1 @@
-"""Arrival points: interrupts raised at every instruction boundary of a call, and what came of it."""
+"""Arrival points: an interrupt at every instruction boundary of a call, and what came of it."""

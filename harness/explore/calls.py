@@ -100,8 +100,8 @@ def _interrupts(labels: Mapping[str, int]) -> Iterator[Variant]:
     for name, image, after in (("set", IF, SET), ("clear", 0, CLEAR)):
         frame = (returned, KERNEL_CS, RESET | image)
         yield Variant(f"IRET(kernel, IF {name})", "IRET", {}, frame, after)
-    frame = (user, USER_CS, RESET | IF, *user_rest)
-    yield Variant("IRET(user)", "IRET", {}, frame, SET, "user_code")
+    to_user = (user, USER_CS, RESET | IF, *user_rest)
+    yield Variant("IRET(user)", "IRET", {}, to_user, SET, "user_code")
     given = {"edx": user, "ecx": user_rest[0]}
     yield Variant("SYSEXIT", "SYSEXIT", given, (), SET, "user_code")
     yield Variant("Halt", "Halt", after=SET)
@@ -142,9 +142,7 @@ def _processor(control_registers: Mapping[str, int]) -> Iterator[Variant]:
     yield Variant("WRMSR", "WRMSR", msr)
     yield Variant("RDMSR", "RDMSR", {"ecx": 0x174}, results=("eax", "edx"))
     for number in (0, 3, 4):
-        yield Variant(
-            f"SetCR{number}", f"SetCR{number}", {"eax": control_registers[f"cr{number}"]}
-        )
+        yield Variant(f"SetCR{number}", f"SetCR{number}", {"eax": control_registers[f"cr{number}"]})
         yield Variant(f"GetCR{number}", f"GetCR{number}", results=("eax",))
     yield Variant("SetCR2", "SetCR2", {"eax": 0})
     yield Variant("GetCR2", "GetCR2", results=("eax",))

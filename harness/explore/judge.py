@@ -29,39 +29,48 @@ VOLATILE_FIELDS = ("virtual_if", "pending", "real_if", "arrival_vector", "arriva
 """Fields of the virtual CPU that are about interrupts; the others are as without one."""
 
 
+Place = tuple[int, int]
+"""Where an interrupt may be taken: EIP and ESP."""
+
+
 @dataclass(frozen=True)
 class Run:
-    """What a case is judged by: the walk without its last arrival, where that came, and the end."""
+    """What a case is judged by: where its last interrupt arrived, how it ended, and how without.
+
+    `before`: the lines that arrived earlier in the case; `lines`: the last one, or none.
+    `reference`: the state at the end without the last arrival; `enabled`: where the guest has
+    interrupts enabled on the way there.
+    """
 
     stage: Stage
     variant: Variant
     start: Start
-    walk: Sequence[Point]
-    index: int
-    before: tuple[int, ...]  # lines that arrived in the walk
-    line: int  # what arrived last
+    point: Point
+    before: tuple[int, ...]
+    lines: tuple[int, ...]
     end: End
+    reference: State
+    enabled: frozenset[Place]
 
     @property
-    def point(self) -> Point:
-        return self.walk[self.index]
-
-    @property
-    def reference(self) -> State:
-        return self.walk[-1].state
+    def line(self) -> int | None:
+        """What arrived last."""
+        return self.lines[0] if self.lines else None
 
     @cached_property
     def arrived(self) -> list[int]:
         """The vectors of all 8259 lines that were raised."""
-        lines = [*self.start.pending, *self.before, self.line]
+        lines = [*self.start.pending, *self.before, *self.lines]
         return [FIRST_VECTOR + line for line in lines if line != NMI]
 
     @cached_property
     def nmis(self) -> int:
-        return [*self.before, self.line].count(NMI)
+        """How many NMIs came."""
+        return [*self.before, *self.lines].count(NMI)
 
     @cached_property
     def log(self) -> list[Entered]:
+        """The handlers that were entered."""
         return entries(self.end.state)
 
     @cached_property
@@ -101,7 +110,7 @@ def judge(run: Run, case: Case) -> Outcome:
     if run.end.ending == RETURNED:
         complaints = tuple(_complaints(run))
     else:
-        complaints = (_not_returned(run),)
+        complaints = tuple(_not_returned(run))
     state = run.end.state
     return Outcome(
         case,
@@ -114,17 +123,37 @@ def judge(run: Run, case: Case) -> Outcome:
     )
 
 
-def may_sleep(run_start: Start, variant: Variant, line: int) -> bool:
-    """Whether Halt rightly sleeps on: the arrival waits for the EOI of a higher one."""
-    held = run_start.held and line != NMI and rank(line) > rank(HOLDING)
-    return held and variant.call == "Halt"
+def enabled_places(stage: Stage, points: Sequence[Point]) -> frozenset[Place]:
+    """Where the guest has interrupts enabled among these points."""
+    return frozenset(
+        (point.state["eip"], point.state["esp"])
+        for point in points
+        if stage.virtual_if(point.state)
+    )
 
 
-def _not_returned(run: Run) -> str:
+def _not_returned(run: Run) -> Iterator[str]:
     where = run.stage.booted.rom.place(run.end.state["eip"])
-    if run.end.ending == SLEEPS:
-        return f"it sleeps in HLT at {where} with something to wake it"
-    return f"it {run.end.ending} at {where}"
+    if run.end.ending == SLEEPS and run.variant.call == "Halt":
+        yield from _sleep(run)
+    else:
+        yield f"it {run.end.ending} at {where}"
+
+
+def _sleep(run: Run) -> Iterator[str]:
+    """Halt sleeps on rightly when nothing came that ends it: what was taken before it began to
+    wait, an NMI there, and what waits for the EOI of a higher line.
+    """
+    yield from _deliveries(run)
+    if not (run.end.state["eflags"] & IF):
+        yield "it sleeps in HLT with the real IF off"
+    if not run.stage.lazy and run.line == NMI and run.point.shadowed_by is not None:
+        return  # an NMI's IRET ends the shadow of the STI: so it is on the bare machine
+    stub = run.stage.booted.rom.stub("Halt")
+    for entry in run.log:
+        before = run.start.enabled and entry.eip == stub
+        if entry.vector != NMI_VECTOR and not before:
+            yield f"it sleeps in HLT although vector {entry.vector:x} was delivered in it"
 
 
 def _complaints(run: Run) -> Iterator[str]:
@@ -166,13 +195,6 @@ def _deliveries(run: Run) -> Iterator[str]:
 def _frames(run: Run) -> Iterator[str]:
     """Never while masked, and each frame as the processor would have made it."""
     label = run.stage.booted.label
-    enabled = {  # where, and with which ESP, an interrupt may be taken
-        (point.state["eip"], point.state["esp"])
-        for point in run.walk[run.index :]
-        if run.stage.virtual_if(point.state)
-    }
-    if run.after:
-        enabled.add((run.reference["eip"], run.reference["esp"]))
     for index in range(run.logged_before, len(run.log)):
         entry = run.log[index]
         what = f"vector {entry.vector:x}"
@@ -190,7 +212,7 @@ def _frames(run: Run) -> Iterator[str]:
             yield f"{what} was delivered while masked: its frame has IF clear"
         in_halt = run.variant.call == "Halt" and run.stage.booted.rom.place(entry.eip)[:2] != "0x"
         nested = any(entry.eip == other.eip for other in run.log[:index])
-        if place not in enabled and not in_halt and not nested:
+        if place not in run.enabled and not in_halt and not nested:
             where = run.stage.booted.rom.place(entry.eip)
             yield f"{what} was delivered at {where}, where interrupts are masked"
 
@@ -201,7 +223,7 @@ def _order(run: Run) -> Iterator[str]:
     at = run.point.state
     waits = waiting(run.stage, at)
     before = [entry.vector for entry in run.log[: run.logged_before]]
-    arrived = [FIRST_VECTOR + run.line] if run.line != NMI else []
+    arrived = [FIRST_VECTOR + line for line in run.lines if line != NMI]
     begun = [v for v in run.arrived if v not in (*waits, *before, *arrived)]
     orders = [_ranked([*begun, *waits, *arrived]), [*begun, *_ranked([*waits, *arrived])]]
     if not at["eflags"] & IF and waits and not begun and run.stage.closed(at["eip"]):
@@ -214,7 +236,7 @@ def _order(run: Run) -> Iterator[str]:
 def _at_once(run: Run) -> Iterator[str]:
     """What the processor takes at once has the very place of its arrival in its frame."""
     at, stage = run.point.state, run.stage
-    if run.point.shadowed_by is not None or run.point.asleep:
+    if run.point.shadowed_by is not None or run.point.asleep or run.line is None:
         return
     if run.line != NMI:
         held = run.start.held and rank(run.line) > rank(HOLDING)
@@ -289,6 +311,22 @@ def _stack(run: Run) -> Iterator[str]:
     used, alone = (_deepest(state) for state in (run.end.state, run.reference))
     if used - alone > HANDLER_STACK + WEDGE_STACK:
         yield f"the stack is {used - alone} bytes deeper than without the arrival"
+
+
+def drained(run: Run, end: End) -> Iterator[str]:
+    """What must hold when interrupts were enabled after a case that left some waiting."""
+    if end.ending != RETURNED:
+        yield f"enabling after it {end.ending}"
+        return
+    seen = [entry.vector for entry in entries(end.state)]
+    for vector in run.arrived:
+        if seen.count(vector) != 1:
+            yield f"after enabling, vector {vector:x} was delivered {seen.count(vector)} times"
+    if end.state.pics.isr or waiting(run.stage, end.state):
+        yield f"after enabling, the 8259s have {end.state.pics.isr:04x} in service"
+    last = seen[len(run.log) :]
+    if last != _ranked(last):
+        yield f"after enabling, vectors {_shown(last)} were delivered in this order"
 
 
 def _deepest(state: State) -> int:

@@ -8,13 +8,23 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 from capstone import CS_ARCH_X86, CS_MODE_32, Cs
 
 from harness.booted import IF, LOG_ENTRY, Booted
 from harness.errors import MachineDied, MachineError, WaitTimeout
 from harness.explore import calls, state
-from harness.explore.calls import FAR_DS, KERNEL_DS, LDT, Variant, variants
+from harness.explore.calls import (
+    FAR_DS,
+    KERNEL_CS,
+    KERNEL_DS,
+    LDT,
+    USER_CS,
+    USER_DS,
+    Variant,
+    variants,
+)
 from harness.explore.case import GAVE_UP, HANGS, NMI, RETURNED, SHUT_DOWN, SLEEPS
 from harness.explore.start import STARTS, go_to
 from harness.explore.state import PATTERN, Pics, Range, State
@@ -27,6 +37,9 @@ from rom.wedge.virtual_cpu import LEFT
 LIMIT = 0.5
 """Seconds that a case may run; it takes less than a millisecond."""
 
+PATIENCE = 0.02
+"""Seconds until it is looked whether a case that has not ended sleeps in HLT."""
+
 STACK = 768
 """Bytes of the kernel's stack that are part of a state."""
 
@@ -35,6 +48,9 @@ ENTRIES = 8
 
 CPU, STACK_RANGE, LOG = 0, 1, 2
 """The ranges that every state has; those that a call writes come behind."""
+
+ACCESSED = 1
+"""Bit of a segment descriptor's byte 5 that the processor sets when it loads the segment."""
 
 TRAP = 5
 SYSENTER_CS = 0x174
@@ -49,7 +65,8 @@ MARKED = {
 class Point:
     """An instruction boundary. `shadowed_by`: the state one instruction before, an STI or a load
     of SS, to be stepped from; written back by itself the state would have lost its shadow.
-    `asleep`: in the HLT that is at EIP."""
+    `asleep`: in the HLT that is at EIP.
+    """
 
     state: State
     shadowed_by: State | None = None
@@ -80,7 +97,9 @@ class Stage:
         self._base = (
             Range(booted.rom.block, 128),
             Range(top - STACK, STACK),
-            Range(label("eoi_specific"), label("log") - label("eoi_specific") + ENTRIES * LOG_ENTRY),
+            Range(
+                label("eoi_specific"), label("log") - label("eoi_specific") + ENTRIES * LOG_ENTRY
+            ),
         )
         self.ranges: tuple[Range, ...] = self._base
         self._arrange()
@@ -100,7 +119,11 @@ class Stage:
         booted, label = self.booted, self.booted.label
         for address, data in calls.operands(booted.guest.labels):
             booted.control.write(address, data)
-        booted.call("WRMSR", ecx=SYSENTER_CS, eax=calls.KERNEL_CS, edx=0)
+        for selector in (*(KERNEL_CS, KERNEL_DS, USER_CS, USER_DS), FAR_DS):
+            at = label("gdt") + (selector & ~7) + 5
+            access = booted.control.read(at, 1)[0]
+            booted.control.write(at, bytes([access | ACCESSED]))
+        booted.call("WRMSR", ecx=SYSENTER_CS, eax=KERNEL_CS, edx=0)
         booted.call("SetLDT", eax=LDT)
         for call in ("GetCycleFrequency", "GetWallclockTime"):
             booted.call(call)
@@ -138,9 +161,12 @@ class Stage:
         offset = esp - self._base[STACK_RANGE].address
         data = bytes([PATTERN]) * offset + struct.pack(f"<{len(stack)}I", *stack)
         data_segment = KERNEL_DS if row.segments is Segments.FLAT else FAR_DS
+        segments = {"ds": data_segment, "es": data_segment, "fs": FAR_DS, "gs": FAR_DS}
+        if variant.to_user:  # an IRET to user mode makes null what the user may not have
+            segments = dict.fromkeys(segments, USER_DS)
         registers = {
             **MARKED,
-            **{"ds": data_segment, "es": data_segment, "fs": FAR_DS, "gs": FAR_DS},
+            **segments,
             **variant.registers,
             **{"esp": esp, "eip": self.booted.rom.stub(variant.call)},
         }
@@ -155,13 +181,20 @@ class Stage:
         """Stand at a point, with interrupts raised there that have not been taken."""
         self._run_up(point, lines, ())
 
-    def run(self, point: Point, lines: Sequence[int]) -> End:
-        """Raise interrupts at a point, and let the machine run to where the call leads."""
+    def run(self, point: Point, lines: Sequence[int], patience: float = PATIENCE) -> End:
+        """Raise interrupts at a point, and let the machine run to where the call leads.
+
+        patience: seconds until a machine that sleeps in HLT is taken to sleep on.
+        """
         try:
-            self._run_up(point, lines, ("c",))
+            try:
+                self._run_up(point, lines, ("c",), patience)
+            except WaitTimeout:
+                if self._halted():
+                    return End(SLEEPS, self._captured_at_rest())
+                self._go("c")
         except WaitTimeout:
-            halted = self.booted.machine.monitor.processor().halted
-            return End(SLEEPS if halted else HANGS, self._captured_at_rest())
+            return End(SLEEPS if self._halted() else HANGS, self._captured_at_rest())
         except MachineDied:
             raise
         except MachineError:
@@ -169,12 +202,21 @@ class Stage:
         end = self._captured_at_rest()
         return End(self.stops.get(end["eip"], SHUT_DOWN), end)
 
-    def _run_up(self, point: Point, lines: Sequence[int], more: Sequence[str]) -> None:
+    def _halted(self) -> bool:
+        return self.booted.machine.monitor.processor().halted
+
+    def _run_up(
+        self,
+        point: Point,
+        lines: Sequence[int],
+        more: Sequence[str],
+        limit: float = LIMIT,
+    ) -> None:
         before = point.shadowed_by
         self._set_pics(point.state.pics)
         if before is None and not point.asleep and NMI not in lines:
             self._raise(lines)
-            self._go(*state.write_packets(self.ranges, point.state), *more)
+            self._go(*state.write_packets(self.ranges, point.state), *more, limit=limit)
             return
         packets = state.write_packets(self.ranges, before or point.state)
         if point.asleep:
@@ -186,12 +228,12 @@ class Stage:
             self._go(*packets)
         self._raise(lines)
         if more:
-            self._go(*more)
+            self._go(*more, limit=limit)
 
-    def _go(self, *packets: str) -> None:
+    def _go(self, *packets: str, limit: float = LIMIT) -> None:
         if packets[-1] not in ("c", "s"):
             self.wire.exchange(*packets)
-        elif self.wire.go(*packets, timeout=LIMIT) != TRAP:
+        elif self.wire.go(*packets, timeout=limit) != TRAP:
             raise MachineError("The machine stopped by itself.")
 
     def _fall_asleep(self, packets: Sequence[str]) -> None:
@@ -200,7 +242,7 @@ class Stage:
         self.wire.cont()
         deadline = time.monotonic() + LIMIT
         try:
-            while not self.booted.machine.monitor.processor().halted:
+            while not self._halted():
                 if time.monotonic() > deadline:
                     raise WaitTimeout("The guest did not fall asleep.")
         finally:
@@ -254,6 +296,11 @@ class Stage:
         self._snapshot.restore()
         self._up.clear()
 
+    def let_go(self) -> None:
+        """Leave the machine to GDB as it stands; the stage is of no more use."""
+        self.wire.exchange(*(f"z1,{address:x},1" for address in self.stops))
+        self.wire.close()
+
     def outside(self) -> list[bytes]:
         """The ROM's data and the guest's tables, but for the ranges of the states."""
         label = self.booted.label
@@ -288,7 +335,7 @@ class Stage:
         labels = {offset for section, offset in rom.rom.symbols.values() if section == ".wedge"}
         marks = sorted({label for label in labels if 4096 <= label < size} | {size})
         decoder = Cs(CS_ARCH_X86, CS_MODE_32)
-        for first, last in zip(marks, marks[1:], strict=False):
+        for first, last in pairwise(marks):
             for address, *_ in decoder.disasm_lite(code[first:last], rom.block + first):
                 yield address
 
