@@ -194,5 +194,5 @@ def _others() -> Iterator[Variant]:
     yield Variant("GetCycleCounter", "GetCycleCounter", {"eax": 0})
     yield Variant("CancelAlarm", "CancelAlarm", {"eax": 0}, results=("eax",))
     yield Variant("GetWallclockTime", "GetWallclockTime")
-    yield Variant("WallclockUpdated", "WallclockUpdated", results=("eax",))
+    yield Variant("WallclockUpdated", "WallclockUpdated")  # the CMOS clock goes on by itself
     yield Variant("SetCallbacks", "SetCallbacks")

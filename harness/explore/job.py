@@ -132,6 +132,8 @@ class _Sweep:
         if job.variant not in sweeper.stage.variants:
             known = ", ".join(sweeper.stage.variants)
             raise HarnessError(f"There is no call {job.variant!r}; choose from {known}.")
+        self._walked: Sequence[Point] | None = None
+        self._last_enabled: dict[Place, int] = {}
         self._start: Start = STARTS[job.start]
         self._variant: Variant = sweeper.stage.variants[job.variant]
 
@@ -169,7 +171,7 @@ class _Sweep:
         line = case.arrivals[0].line
         reference = self._end_of(first, line)
         way = walk(self._stage, first, (line,))
-        enabled = self._enabled(points) | enabled_places(self._stage, way)
+        enabled = self._enabled(points) | frozenset(enabled_places(self._stage, way))
         return self._two(case, self._picked(way, case.arrivals[1]), reference, enabled)
 
     def _picked(self, points: Sequence[Point], arrival: Arrival) -> Point:
@@ -180,7 +182,10 @@ class _Sweep:
     def _one(self, case: Case, points: Sequence[Point]) -> Found:
         index, line = case.arrivals[0].point, case.arrivals[0].line
         last = self._last(points)
-        enabled = enabled_places(self._stage, points[index:]) | {(last["eip"], last["esp"])}
+        if self._walked is not points:
+            self._walked, self._last_enabled = points, enabled_places(self._stage, points)
+        ahead = (place for place, at in self._last_enabled.items() if at >= index)
+        enabled = frozenset(ahead) | {(last["eip"], last["esp"])}
         return Found(case, points[index], (), (line,), last, enabled)
 
     def _two(self, case: Case, point: Point, reference: State, enabled: frozenset[Place]) -> Found:
@@ -189,7 +194,7 @@ class _Sweep:
 
     def _enabled(self, points: Sequence[Point]) -> frozenset[Place]:
         last = self._last(points)
-        return enabled_places(self._stage, points) | {(last["eip"], last["esp"])}
+        return frozenset(enabled_places(self._stage, points)) | {(last["eip"], last["esp"])}
 
     def _last(self, points: Sequence[Point]) -> State:
         return self._awake(points[-1].state, points[-1].asleep)
@@ -227,7 +232,7 @@ class _Sweep:
                     case = self._case(arrival)
                     yield Outcome(case, "failed", "", complaints=(str(error),)), 0, 1
                     continue
-                enabled |= enabled_places(self._stage, way)
+                enabled |= frozenset(enabled_places(self._stage, way))
                 for second, point in enumerate(way):
                     if second == 0:
                         continue  # both at once: the walk of the first begins there
@@ -277,7 +282,7 @@ class _Sweep:
         except MachineDied as error:
             self._sweeper.close()
             self._stage.begin(self._variant, self._start.name)
-            place = self._stage.booted.rom.place(point.state["eip"])
+            place = self._stage.place_of(point.state["eip"])
             text = f"QEMU died: {str(error).splitlines()[0]}"
             return Outcome(case, DIED, place, complaints=(text,))
 

@@ -104,7 +104,7 @@ def waiting(stage: Stage, state: State) -> list[int]:
 
 def judge(run: Run, case: Case) -> Outcome:
     """Look at how a case ended, and say what is wrong with it."""
-    place = run.stage.booted.rom.place(run.point.state["eip"])
+    place = run.stage.place_of(run.point.state["eip"])
     if run.point.asleep:
         place += ", asleep"
     if run.end.ending == RETURNED:
@@ -123,17 +123,17 @@ def judge(run: Run, case: Case) -> Outcome:
     )
 
 
-def enabled_places(stage: Stage, points: Sequence[Point]) -> frozenset[Place]:
-    """Where the guest has interrupts enabled among these points."""
-    return frozenset(
-        (point.state["eip"], point.state["esp"])
-        for point in points
+def enabled_places(stage: Stage, points: Sequence[Point]) -> dict[Place, int]:
+    """Where the guest has interrupts enabled among these points, and the last one that is there."""
+    return {
+        (point.state["eip"], point.state["esp"]): index
+        for index, point in enumerate(points)
         if stage.virtual_if(point.state)
-    )
+    }
 
 
 def _not_returned(run: Run) -> Iterator[str]:
-    where = run.stage.booted.rom.place(run.end.state["eip"])
+    where = run.stage.place_of(run.end.state["eip"])
     if run.end.ending == SLEEPS and run.variant.call == "Halt":
         yield from _sleep(run)
     else:
@@ -210,10 +210,10 @@ def _frames(run: Run) -> Iterator[str]:
             continue
         if not entry.eflags & IF:
             yield f"{what} was delivered while masked: its frame has IF clear"
-        in_halt = run.variant.call == "Halt" and run.stage.booted.rom.place(entry.eip)[:2] != "0x"
+        in_halt = run.variant.call == "Halt" and run.stage.place_of(entry.eip)[:2] != "0x"
         nested = any(entry.eip == other.eip for other in run.log[:index])
         if place not in run.enabled and not in_halt and not nested:
-            where = run.stage.booted.rom.place(entry.eip)
+            where = run.stage.place_of(entry.eip)
             yield f"{what} was delivered at {where}, where interrupts are masked"
 
 
@@ -255,7 +255,7 @@ def _at_once(run: Run) -> Iterator[str]:
         return
     moved = run.line == NMI and run.variant.call in ("Halt", "SYSEXIT")
     if new[0].eip != at["eip"] and not moved:
-        where = stage.booted.rom.place(new[0].eip)
+        where = stage.place_of(new[0].eip)
         yield f"vector {vector:x} has {where} in its frame, and not where it arrived"
     if run.line == NMI and bool(new[0].eflags & IF) != stage.virtual_if(at):
         yield "the NMI's frame has not the virtual IF in its image"
@@ -276,7 +276,7 @@ def _end_state(run: Run) -> Iterator[str]:
         yield "the real IF is off although interrupts are enabled"
     if not real and not stage.field(state, "pending"):
         yield "the real IF is off and nothing tells enabling to turn it on"
-    if real and not run.after and stage.recorded(state):
+    if real and not run.after and not run.start.held and stage.recorded(state):
         yield "the real IF is on although a vector waits masked"
     fields = stage.booted.rom.rom.manifest["virtual_cpu"]
     for name, where in fields.items():

@@ -52,6 +52,9 @@ CPU, STACK_RANGE, LOG = 0, 1, 2
 ACCESSED = 1
 """Bit of a segment descriptor's byte 5 that the processor sets when it loads the segment."""
 
+RAISE_NMI = "qRcmd," + b"nmi".hex()
+"""The monitor's command, which prints nothing, as a packet: one round trip less than by QMP."""
+
 TRAP = 5
 SYSENTER_CS = 0x174
 
@@ -91,6 +94,7 @@ class Stage:
         self.lazy = bool(booted.rom.rom.manifest["lazy"])
         self._injector = booted.machine.injector
         self._up: set[int] = set()  # lines that are raised
+        self._pics: Pics | None = None  # what the 8259s are known to hold
         self._step_flags = 7
         label = booted.label
         top = label("kernel_stack_top")
@@ -214,9 +218,10 @@ class Stage:
     ) -> None:
         before = point.shadowed_by
         self._set_pics(point.state.pics)
-        if before is None and not point.asleep and NMI not in lines:
-            self._raise(lines)
-            self._go(*state.write_packets(self.ranges, point.state), *more, limit=limit)
+        if before is None and not point.asleep:
+            nmis = self._raise(lines)
+            packets = state.write_packets(self.ranges, point.state)
+            self._go(*packets, *nmis, *more, limit=limit)
             return
         packets = state.write_packets(self.ranges, before or point.state)
         if point.asleep:
@@ -226,9 +231,9 @@ class Stage:
             self._go(*packets, "s")
         else:
             self._go(*packets)
-        self._raise(lines)
-        if more:
-            self._go(*more, limit=limit)
+        packets = [*self._raise(lines), *more]
+        if packets:
+            self._go(*packets, limit=limit)
 
     def _go(self, *packets: str, limit: float = LIMIT) -> None:
         if packets[-1] not in ("c", "s"):
@@ -249,16 +254,18 @@ class Stage:
             self.wire.interrupt()
 
     def _set_pics(self, pics: Pics) -> None:
-        requests = [(line, 0) for line in sorted(self._up)]
+        requests: list[str | tuple[int, int]] = [(line, 0) for line in sorted(self._up)]
         self._up.clear()
-        self._ask([*requests, *state.pic_requests(pics)])
+        if pics != self._pics:
+            requests += state.pic_requests(pics)
+        self._pics = None  # until the next look, whatever comes in between
+        self._ask(requests)
 
-    def _raise(self, lines: Sequence[int]) -> None:
+    def _raise(self, lines: Sequence[int]) -> list[str]:
+        """Raise lines, and answer the packets that raise the NMIs among them."""
         self._up.update(line for line in lines if line != NMI)
         self._ask([(line, 1) for line in lines if line != NMI])
-        for line in lines:
-            if line == NMI:
-                self._injector.nmi()
+        return [RAISE_NMI] * lines.count(NMI)
 
     def _ask(self, requests: Sequence[str | tuple[int, int]]) -> None:
         if requests:
@@ -268,7 +275,7 @@ class Stage:
 
     def _captured_at_rest(self) -> State:
         answers = self.wire.exchange(*state.read_packets(self.ranges))
-        pics = state.pic_answers(self._injector.ask(*state.pic_questions()))
+        pics = self._pics = state.pic_answers(self._injector.ask(*state.pic_questions()))
         return state.read_answers(answers, pics)
 
     def steps_take_interrupts(self, wanted: bool) -> None:
@@ -295,6 +302,7 @@ class Stage:
         """Bring the whole machine back; for after a case that may have left anything behind."""
         self._snapshot.restore()
         self._up.clear()
+        self._pics = None
 
     def let_go(self) -> None:
         """Leave the machine to GDB as it stands; the stage is of no more use."""
@@ -319,6 +327,11 @@ class Stage:
         return found
 
     @cache  # noqa: B019 - a stage lives as long as its process
+    def place_of(self, address: int) -> str:
+        """An address as `label+offset`."""
+        return self.booted.rom.place(address)
+
+    @cache  # noqa: B019
     def opcode(self, address: int) -> bytes:
         """The first two bytes of the instruction at an address."""
         return self.booted.control.read(address, 2)

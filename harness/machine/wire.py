@@ -147,7 +147,7 @@ class Wire:
         """Run a line of QEMU's human monitor and return what it printed."""
         self._send_packet("qRcmd," + text.encode().hex())
         printed = b""
-        while (answer := self._answer()) != "OK":
+        while (answer := self._answer(acknowledge=False)) != "OK":
             if not answer.startswith("O"):
                 raise MachineError(f"QEMU refused the monitor command {text!r}: {answer}.")
             printed += bytes.fromhex(answer[1:])
