@@ -16,7 +16,8 @@ class Start:
     """A start: its virtual IF, the lines raised before in their order, and what then arrives.
 
     held: the lines wait although interrupts are enabled, for the EOI of line HOLDING, in whose
-    handler the call is made. by_sysenter: the guest came from user mode by SYSENTER.
+    handler the call is made. by_sysenter: the guest came from user mode by SYSENTER. calls: those
+    that make sense there; none of them named, all.
     """
 
     name: str
@@ -25,7 +26,15 @@ class Start:
     arrivals: tuple[int, ...]
     held: bool = False
     by_sysenter: bool = False
+    calls: tuple[str, ...] = ()
 
+
+FIRST_CALLS = (
+    *("EnableInterrupts", "DisableInterrupts", "SetInterruptMask"),
+    *("IRET", "SYSEXIT", "Halt"),
+)
+"""What a kernel may call first when it was entered by SYSENTER. The other calls are for later: the
+ROM learns there that interrupts are masked."""
 
 STARTS: Mapping[str, Start] = {
     start.name: start
@@ -36,7 +45,7 @@ STARTS: Mapping[str, Start] = {
         Start("set", True, (), (4, 9, NMI)),
         Start("set, 5 held back", True, (5,), (0, 4, NMI), held=True),
         Start("set, 5 and 3 held back", True, (5, 3), (0, 4, NMI), held=True),
-        Start("clear, by SYSENTER", False, (), (4, NMI), by_sysenter=True),
+        Start("clear, by SYSENTER", False, (), (4, NMI), by_sysenter=True, calls=FIRST_CALLS),
     )
 }
 

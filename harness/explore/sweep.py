@@ -178,10 +178,11 @@ def plan(request: SweepRequest, rom: Rom, guest: GuestFile) -> list[Job]:
             calls = ", ".join(dict.fromkeys(variant.call for variant in known))
             raise HarnessError(f"There is no call {name!r} to sweep; choose from {calls}.")
     return [
-        Job(variant.name, start, request.depth)
+        Job(variant.name, start.name, request.depth)
         for variant in known
-        for start in STARTS
+        for start in STARTS.values()
         if not wanted or variant.call in wanted
+        if not start.calls or variant.call in start.calls
     ]
 
 
