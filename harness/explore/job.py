@@ -10,7 +10,7 @@ from harness.explore.calls import Variant
 from harness.explore.case import DIED, RETURNED, SLEEPS, Arrival, Case, Outcome
 from harness.explore.judge import Place, Run, drained, enabled_places, judge
 from harness.explore.stage import LIMIT, STACK_RANGE, End, Point, Stage
-from harness.explore.start import HOLDING, SECOND, STARTS, Start
+from harness.explore.start import HOLDING, STARTS, Start, second_arrivals
 from harness.explore.state import State
 from harness.explore.walk import WalkFailed, key, walk
 from harness.guest import GuestFile
@@ -237,7 +237,7 @@ class _Sweep:
                     if second == 0:
                         continue  # both at once: the walk of the first begins there
                     yield None, 1, 0
-                    for other in SECOND[line]:
+                    for other in second_arrivals(self._start, line):
                         case = self._case(arrival, Arrival(second, other))
                         yield self.run_found(self._two(case, point, reference, enabled)), 0, 1
 

@@ -226,9 +226,10 @@ def _order(run: Run) -> Iterator[str]:
     arrived = [FIRST_VECTOR + line for line in run.lines if line != NMI]
     begun = [v for v in run.arrived if v not in (*waits, *before, *arrived)]
     orders = [_ranked([*begun, *waits, *arrived]), [*begun, *_ranked([*waits, *arrived])]]
-    if not at["eflags"] & IF and waits and not begun and run.stage.closed(at["eip"]):
-        first = _ranked(waits)
-        orders.append([first[0], *_ranked([*first[1:], *arrived])])
+    recorded = run.stage.recorded(at)
+    if recorded and not begun and not at["eflags"] & IF and run.stage.closed(at["eip"]):
+        rest = [vector for vector in waits if vector != recorded[-1]]
+        orders.append([recorded[-1], *_ranked([*rest, *arrived])])  # past the window: it goes on
     if all(order[: len(seen)] != seen for order in orders):
         yield f"vectors {_shown(seen)} were delivered in this order, not {_shown(orders[0])}"
 

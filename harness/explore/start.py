@@ -49,15 +49,23 @@ STARTS: Mapping[str, Start] = {
     )
 }
 
-SECOND: Mapping[int, tuple[int, ...]] = {
-    NMI: (4, NMI),
+_SECOND: Mapping[int, tuple[int, ...]] = {
+    NMI: (4,),
     0: (4, NMI),
     1: (0, 4, NMI),
-    4: (1, 6, 12, NMI),
+    4: (1, 0, 6, 12, NMI),
     6: (1, 12, NMI),
     9: (1, 12, NMI),
 }
-"""What arrives after the first arrival, by that one's line: above it, below it, and the NMI."""
+"""What arrives after the first arrival, by that one's line: above it, below it, and the NMI.
+
+No second NMI: the processor holds it back until the IRET of the first one's handler, and this state
+of the processor is not among those that can be written back."""
+
+
+def second_arrivals(start: Start, line: int) -> tuple[int, ...]:
+    """What arrives second, after this line; not the line that is in service already."""
+    return tuple(other for other in _SECOND[line] if not (start.held and other == HOLDING))
 
 
 def go_to(booted: Booted, start: Start) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 
 from harness.errors import HarnessError, MachineDied, MachineError, WaitTimeout
+from harness.explore.case import NMI
 from harness.explore.stage import CPU, LOG, Point, Stage
 from harness.explore.state import State
 
@@ -45,17 +46,21 @@ def walk(
         stage.step()
     while True:
         state = stage.capture()
+        if state["eip"] in stage.stops:
+            return points  # it began at the end, and nothing came of what arrived there
         if points and state == points[-1].state:
             stalled += 1
             if stalled > STALLED:
                 raise WalkFailed(f"{_place(stage, state)} is executed again and again.")
         else:
             if stop is not None and points and stop(state):
+                if NMI in lines:
+                    stage.restore()  # it may not have been taken yet
                 return points
             points.append(Point(state, shadowed_by))
             stalled = 0
         eip = state["eip"]
-        if eip in ends:
+        if eip in ends and (len(points) > 1 or not lines):
             return points
         if len(points) > MOST_POINTS:
             raise WalkFailed(f"The call has not ended after {MOST_POINTS} points.")
