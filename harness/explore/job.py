@@ -1,7 +1,7 @@
 """A job of the sweep: one call from one start, at every boundary, with every kind of arrival."""
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.booted import BootedMachine
@@ -9,9 +9,9 @@ from harness.errors import HarnessError, MachineDied
 from harness.explore.calls import Variant
 from harness.explore.case import DIED, RETURNED, SLEEPS, Arrival, Case, Outcome
 from harness.explore.judge import Place, Run, drained, enabled_places, judge
-from harness.explore.stage import LIMIT, STACK_RANGE, End, Point, Stage
+from harness.explore.stage import LIMIT, End, Point, Stage
 from harness.explore.start import HOLDING, STARTS, Start, second_arrivals
-from harness.explore.state import State
+from harness.explore.state import STACK_RANGE, State
 from harness.explore.walk import WalkFailed, key, walk
 from harness.guest import GuestFile
 from harness.machine.config import MachineConfig
@@ -48,6 +48,7 @@ class Sweeper:
         self._parts = (config, rom, guest)
         self._machine: BootedMachine | None = None
         self._stage: Stage | None = None
+        self._patches: Mapping[int, bytes] = {}
 
     @property
     def stage(self) -> Stage:
@@ -56,6 +57,7 @@ class Sweeper:
             self._machine = BootedMachine(*self._parts)
             try:
                 self._stage = Stage(self._machine.ready())
+                self._stage.patch(self._patches)
             except BaseException:
                 self.close()
                 raise
@@ -66,6 +68,11 @@ class Sweeper:
         if self._machine is not None:
             self._machine.close()
         self._machine = self._stage = None
+
+    def patch(self, patches: Mapping[int, bytes]) -> None:
+        """Put a fault into the ROM's code in RAM, in place of the one before; see Stage.patch."""
+        self._patches = patches
+        self.stage.patch(patches)
 
     def sweep(
         self, job: Job, limit: int = 10, beat: Beat = lambda points, cases: None
@@ -259,8 +266,8 @@ class _Sweep:
         return state.with_registers({"eip": returned, "esp": state["esp"] + 4})
 
     def run_found(self, found: Found) -> Outcome:
-        """Run one case and judge it. One that did not come to its end is tried once more, with
-        all the time there is, before it counts.
+        """Run one case and judge it. One that slept on is tried once more, with all the time
+        there is, before it counts: on a busy machine it may just not have been woken yet.
         """
         stage, case, point, lines = self._stage, found.case, found.point, found.lines
         run = Run(
@@ -271,7 +278,7 @@ class _Sweep:
             outcome = judge(replace(run, end=stage.run(point, lines)), case)
             if outcome.ending != RETURNED:
                 stage.restore()
-                if outcome.complaints:
+                if outcome.ending == SLEEPS and outcome.complaints:
                     outcome = judge(replace(run, end=stage.run(point, lines, LIMIT)), case)
             drains = outcome.ending == RETURNED and not self._variant.to_user
             if drains and outcome.waiting and not outcome.complaints:
@@ -282,7 +289,7 @@ class _Sweep:
         except MachineDied as error:
             self._sweeper.close()
             self._stage.begin(self._variant, self._start.name)
-            place = self._stage.place_of(point.state["eip"])
+            place = self._stage.view.place_of(point.state["eip"])
             text = f"QEMU died: {str(error).splitlines()[0]}"
             return Outcome(case, DIED, place, complaints=(text,))
 

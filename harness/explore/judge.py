@@ -8,9 +8,18 @@ from functools import cached_property
 from harness.booted import IF, LOG_ENTRY, RESUME, Entered
 from harness.explore.calls import AS_BEFORE, SET, USER_CS, Variant
 from harness.explore.case import NMI, RETURNED, SLEEPS, Case, Outcome
-from harness.explore.stage import CPU, ENTRIES, LOG, STACK_RANGE, End, Point, Stage
+from harness.explore.stage import ENTRIES, End, Point, Stage
 from harness.explore.start import HOLDING, Start
-from harness.explore.state import CASCADE, PATTERN, State, by_rank, rank
+from harness.explore.state import (
+    CASCADE,
+    CPU,
+    LOG,
+    PATTERN,
+    STACK_RANGE,
+    State,
+    by_rank,
+    rank,
+)
 from harness.machine.control import REGISTERS
 from rom.interface.calls import by_name
 
@@ -99,12 +108,12 @@ def entries(state: State) -> list[Entered]:
 def waiting(stage: Stage, state: State) -> list[int]:
     """The vectors that were recorded by the ROM, or are requested at the 8259s."""
     requested = [FIRST_VECTOR + line for line in state.pics.requests]
-    return [*stage.recorded(state), *requested]
+    return [*stage.view.recorded(state), *requested]
 
 
 def judge(run: Run, case: Case) -> Outcome:
     """Look at how a case ended, and say what is wrong with it."""
-    place = run.stage.place_of(run.point.state["eip"])
+    place = run.stage.view.place_of(run.point.state["eip"])
     if run.point.asleep:
         place += ", asleep"
     if run.end.ending == RETURNED:
@@ -128,12 +137,12 @@ def enabled_places(stage: Stage, points: Sequence[Point]) -> dict[Place, int]:
     return {
         (point.state["eip"], point.state["esp"]): index
         for index, point in enumerate(points)
-        if stage.virtual_if(point.state)
+        if stage.view.virtual_if(point.state)
     }
 
 
 def _not_returned(run: Run) -> Iterator[str]:
-    where = run.stage.place_of(run.end.state["eip"])
+    where = run.stage.view.place_of(run.end.state["eip"])
     if run.end.ending == SLEEPS and run.variant.call == "Halt":
         yield from _sleep(run)
     else:
@@ -147,7 +156,7 @@ def _sleep(run: Run) -> Iterator[str]:
     yield from _deliveries(run)
     if not (run.end.state["eflags"] & IF):
         yield "it sleeps in HLT with the real IF off"
-    if not run.stage.lazy and run.line == NMI and run.point.shadowed_by is not None:
+    if not run.stage.view.lazy and run.line == NMI and run.point.shadowed_by is not None:
         return  # an NMI's IRET ends the shadow of the STI: so it is on the bare machine
     stub = run.stage.booted.rom.stub("Halt")
     for entry in run.log:
@@ -184,7 +193,7 @@ def _deliveries(run: Run) -> Iterator[str]:
         for vector in waits:
             if not (run.start.held and rank(vector - FIRST_VECTOR) > rank(HOLDING)):
                 yield f"vector {vector:x} is late: interrupts are enabled and it waits"
-    accepted = {vector - FIRST_VECTOR for vector in run.stage.recorded(run.end.state)}
+    accepted = {vector - FIRST_VECTOR for vector in run.stage.view.recorded(run.end.state)}
     accepted |= {HOLDING} if run.start.held else set()
     expected = sum(1 << line for line in accepted)
     expected |= (1 << CASCADE) * any(line >= 8 for line in accepted)
@@ -210,10 +219,10 @@ def _frames(run: Run) -> Iterator[str]:
             continue
         if not entry.eflags & IF:
             yield f"{what} was delivered while masked: its frame has IF clear"
-        in_halt = run.variant.call == "Halt" and run.stage.place_of(entry.eip)[:2] != "0x"
+        in_halt = run.variant.call == "Halt" and run.stage.view.place_of(entry.eip)[:2] != "0x"
         nested = any(entry.eip == other.eip for other in run.log[:index])
         if place not in run.enabled and not in_halt and not nested:
-            where = run.stage.place_of(entry.eip)
+            where = run.stage.view.place_of(entry.eip)
             yield f"{what} was delivered at {where}, where interrupts are masked"
 
 
@@ -226,8 +235,8 @@ def _order(run: Run) -> Iterator[str]:
     arrived = [FIRST_VECTOR + line for line in run.lines if line != NMI]
     begun = [v for v in run.arrived if v not in (*waits, *before, *arrived)]
     orders = [_ranked([*begun, *waits, *arrived]), [*begun, *_ranked([*waits, *arrived])]]
-    recorded = run.stage.recorded(at)
-    if recorded and not begun and not at["eflags"] & IF and run.stage.closed(at["eip"]):
+    recorded = run.stage.view.recorded(at)
+    if recorded and not begun and not at["eflags"] & IF and run.stage.view.closed(at["eip"]):
         rest = [vector for vector in waits if vector != recorded[-1]]
         orders.append([recorded[-1], *_ranked([*rest, *arrived])])  # past the window: it goes on
     if all(order[: len(seen)] != seen for order in orders):
@@ -242,7 +251,7 @@ def _at_once(run: Run) -> Iterator[str]:
     if run.line != NMI:
         held = run.start.held and rank(run.line) > rank(HOLDING)
         serving = at.pics.isr & ~(1 << HOLDING if run.start.held else 0)
-        if not stage.virtual_if(at) or not at["eflags"] & IF or held or serving:
+        if not stage.view.virtual_if(at) or not at["eflags"] & IF or held or serving:
             return
         if at.pics.requests or (waiting(stage, at) and not run.start.held):
             return
@@ -256,28 +265,28 @@ def _at_once(run: Run) -> Iterator[str]:
         return
     moved = run.line == NMI and run.variant.call in ("Halt", "SYSEXIT")
     if new[0].eip != at["eip"] and not moved:
-        where = stage.place_of(new[0].eip)
+        where = stage.view.place_of(new[0].eip)
         yield f"vector {vector:x} has {where} in its frame, and not where it arrived"
-    if run.line == NMI and bool(new[0].eflags & IF) != stage.virtual_if(at):
+    if run.line == NMI and bool(new[0].eflags & IF) != stage.view.virtual_if(at):
         yield "the NMI's frame has not the virtual IF in its image"
 
 
 def _end_state(run: Run) -> Iterator[str]:
     """The virtual IF that the call leaves, and a real one that loses nothing."""
     stage, state = run.stage, run.end.state
-    if stage.virtual_if(state) != run.after:
+    if stage.view.virtual_if(state) != run.after:
         yield f"the virtual IF is {'clear' if run.after else 'set'} after the call"
     real = bool(state["eflags"] & IF)
-    if not stage.lazy:
+    if not stage.view.lazy:
         return
     if run.variant.to_user:
-        if stage.field(state, "virtual_if") != IF:
+        if stage.view.field(state, "virtual_if") != IF:
             yield "the virtual CPU counts as masked in user mode"
     elif run.after and not real:
         yield "the real IF is off although interrupts are enabled"
-    if not real and not stage.field(state, "pending"):
+    if not real and not stage.view.field(state, "pending"):
         yield "the real IF is off and nothing tells enabling to turn it on"
-    if real and not run.after and not run.start.held and stage.recorded(state):
+    if real and not run.after and not run.start.held and stage.view.recorded(state):
         yield "the real IF is on although a vector waits masked"
     fields = stage.booted.rom.rom.manifest["virtual_cpu"]
     for name, where in fields.items():

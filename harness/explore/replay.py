@@ -45,7 +45,7 @@ def debug_case(
         stage = sweeper.stage
         point, lines = sweeper.find(case)
         stage.place(point, lines)
-        place = stage.booted.rom.place(point.state["eip"])
+        place = stage.view.place_of(point.state["eip"])
         raised = shown_line(lines[0]) if lines else "nothing"
         stage.let_go()
         text = f"{case}. At {place}; {raised} is about to arrive."

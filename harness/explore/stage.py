@@ -5,14 +5,11 @@ A case costs a few round trips and no snapshot: the state is written back by mem
 
 import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import pairwise
+from functools import cached_property
 
-from capstone import CS_ARCH_X86, CS_MODE_32, Cs
-
-from harness.booted import IF, LOG_ENTRY, Booted
+from harness.booted import LOG_ENTRY, Booted
 from harness.errors import MachineDied, MachineError, WaitTimeout
 from harness.explore import calls, state
 from harness.explore.calls import (
@@ -27,12 +24,12 @@ from harness.explore.calls import (
 )
 from harness.explore.case import GAVE_UP, HANGS, NMI, RETURNED, SHUT_DOWN, SLEEPS
 from harness.explore.start import STARTS, go_to
-from harness.explore.state import PATTERN, Pics, Range, State
+from harness.explore.state import LOG, PATTERN, STACK_RANGE, Pics, Range, State
+from harness.explore.view import View
 from harness.machine.snapshot import Snapshot
 from harness.machine.wire import Wire
 from rom.interface.call import Segments
 from rom.interface.calls import by_name
-from rom.wedge.virtual_cpu import LEFT
 
 LIMIT = 0.5
 """Seconds that a case may run; it takes less than a millisecond."""
@@ -45,9 +42,6 @@ STACK = 768
 
 ENTRIES = 8
 """Entries of the guest's log that are; no case enters more handlers."""
-
-CPU, STACK_RANGE, LOG = 0, 1, 2
-"""The ranges that every state has; those that a call writes come behind."""
 
 ACCESSED = 1
 """Bit of a segment descriptor's byte 5 that the processor sets when it loads the segment."""
@@ -91,11 +85,14 @@ class Stage:
         assert isinstance(booted.control, Wire)
         self.booted = booted
         self.wire = booted.control
-        self.lazy = bool(booted.rom.rom.manifest["lazy"])
+        self.view = View(booted.rom)
         self._injector = booted.machine.injector
         self._up: set[int] = set()  # lines that are raised
         self._pics: Pics | None = None  # what the 8259s are known to hold
         self._step_flags = 7
+        self._patches: dict[int, bytes] = {}
+        self._unpatched: dict[int, bytes] = {}  # what stood where there ever was a patch
+        self._opcodes: dict[int, bytes] = {}
         label = booted.label
         top = label("kernel_stack_top")
         self._base = (
@@ -303,11 +300,28 @@ class Stage:
         self._snapshot.restore()
         self._up.clear()
         self._pics = None
+        for offset, data in self._patches.items():
+            self._write_code(offset, data)
 
     def let_go(self) -> None:
         """Leave the machine to GDB as it stands; the stage is of no more use."""
         self.wire.exchange(*(f"z1,{address:x},1" for address in self.stops))
         self.wire.close()
+
+    def patch(self, patches: Mapping[int, bytes]) -> None:
+        """Put other bytes into the ROM's RAM block, by offset, in place of all patches before.
+
+        So a fault in the ROM costs no boot, and does not keep the guest from coming to `ready`.
+        """
+        for offset, data in {**self._unpatched, **patches}.items():
+            self._write_code(offset, data)
+        self._patches = dict(patches)
+
+    def _write_code(self, offset: int, data: bytes) -> None:
+        at = self.booted.rom.block + offset
+        self._unpatched.setdefault(offset, self.booted.control.read(at, len(data)))
+        self.booted.control.write(at, data)
+        self._opcodes.clear()
 
     def outside(self) -> list[bytes]:
         """The ROM's data and the guest's tables, but for the ranges of the states."""
@@ -326,62 +340,15 @@ class Stage:
             found.append(bytes(data))
         return found
 
-    @cache  # noqa: B019 - a stage lives as long as its process
-    def place_of(self, address: int) -> str:
-        """An address as `label+offset`."""
-        return self.booted.rom.place(address)
-
-    @cache  # noqa: B019
     def opcode(self, address: int) -> bytes:
         """The first two bytes of the instruction at an address."""
-        return self.booted.control.read(address, 2)
+        if address not in self._opcodes:
+            self._opcodes[address] = self.booted.control.read(address, 2)
+        return self._opcodes[address]
 
-    @cache  # noqa: B019
+    @cached_property
     def instructions(self) -> frozenset[int]:
         """The addresses of all instructions of the ROM's code in RAM."""
-        return frozenset(self._disassembled())
-
-    def _disassembled(self) -> Iterator[int]:
         rom = self.booted.rom
         size = int(rom.rom.manifest["block"]["size"])
-        code = self.booted.control.read(rom.block, size)
-        labels = {offset for section, offset in rom.rom.symbols.values() if section == ".wedge"}
-        marks = sorted({label for label in labels if 4096 <= label < size} | {size})
-        decoder = Cs(CS_ARCH_X86, CS_MODE_32)
-        for first, last in pairwise(marks):
-            for address, *_ in decoder.disasm_lite(code[first:last], rom.block + first):
-                yield address
-
-    def virtual_if(self, at: State) -> bool:
-        """The IF that the guest has in a state; user code's is the real one.
-
-        With LEFT in `pending`, the kernel whose real IF is off came by SYSENTER: it is masked.
-        """
-        real = bool(at["eflags"] & IF)
-        if not self.lazy or at["cs"] & 3:
-            return real
-        if self.field(at, "pending") & LEFT and not real and not self.closed(at["eip"]):
-            return False
-        return self.field(at, "virtual_if") != 0
-
-    def closed(self, address: int) -> bool:
-        """Whether an address is in the ROM's closed code, which runs with the real IF off."""
-        rom = self.booted.rom
-        closed = rom.rom.manifest["block"]["closed"]
-        return bool(closed) and closed[0] <= address - rom.block < closed[1]
-
-    def field(self, at: State, name: str) -> int:
-        """A field of the virtual CPU in a state."""
-        where = self.booted.rom.rom.manifest["virtual_cpu"][name]
-        data = at.memory[CPU][where["offset"] : where["offset"] + where["size"]]
-        return int.from_bytes(data, "little")
-
-    def recorded(self, at: State) -> list[int]:
-        """Vectors that the ROM has accepted and not delivered, in the order of arrival."""
-        if not self.lazy:
-            return []
-        fields = self.booted.rom.rom.manifest["virtual_cpu"]
-        count = self.field(at, "pending") & 0xFF
-        first, second = (fields[f"arrival_{name}"]["offset"] for name in ("vector", "line"))
-        data = at.memory[CPU]
-        return [data[first + i] for i in range(count) if data[second + i] == 0xFF]
+        return self.view.instructions(self.booted.control.read(rom.block, size))

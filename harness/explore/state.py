@@ -15,6 +15,10 @@ from harness.machine.control import REGISTERS
 PATTERN = 0xA5
 """What the stack is filled with below ESP, so that the deepest store shows."""
 
+CPU, STACK_RANGE, LOG = 0, 1, 2
+"""The ranges that every state has: the virtual CPU, the end of the kernel's stack, and the guest's
+knobs and log. Those that a call writes come behind."""
+
 CASCADE = 2
 """The line of the first 8259 that the second one is wired to."""
 

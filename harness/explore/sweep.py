@@ -160,7 +160,7 @@ def sweep(request: SweepRequest, progress: Callable[[str], None] = print) -> Swe
                 if len(report.failures) >= request.limit:
                     report.stopped = len(report.results) < len(jobs)
                     break
-    notes.unlink()
+    notes.unlink(missing_ok=True)
     report.results.sort(key=lambda result: jobs.index(result.job))
     _write_replays(report, request.folder)
     return report

@@ -5,8 +5,8 @@ from collections.abc import Callable, Hashable, Sequence
 
 from harness.errors import HarnessError, MachineDied, MachineError, WaitTimeout
 from harness.explore.case import NMI
-from harness.explore.stage import CPU, LOG, Point, Stage
-from harness.explore.state import State
+from harness.explore.stage import Point, Stage
+from harness.explore.state import CPU, LOG, State
 
 MOST_POINTS = 3000
 """No call has more, once the turns of its loops are cut short."""
@@ -69,8 +69,8 @@ def walk(
         try:
             if opcode[0] == HLT:
                 stage.step(SLEEP_LIMIT)
-            elif visited[eip] > TURNS and eip in stage.instructions():
-                stage.run_to_any([*ends, *(stage.instructions() - visited.keys())])
+            elif visited[eip] > TURNS and eip in stage.instructions:
+                stage.run_to_any([*ends, *(stage.instructions - visited.keys())])
             else:
                 stage.step()
         except MachineDied:
@@ -102,4 +102,4 @@ def key(stage: Stage, state: State) -> Hashable:
 
 
 def _place(stage: Stage, state: State) -> str:
-    return stage.booted.rom.place(state["eip"])
+    return stage.view.place_of(state["eip"])
