@@ -11,11 +11,11 @@ from harness.errors import HarnessError
 NMI = -1
 """Stands where a line of the 8259s would: the arrival is a non-maskable interrupt."""
 
-RETURNED, HANGS, SLEEPS, SHUT_DOWN, GAVE_UP, DIED = (
-    *("returned", "hangs", "sleeps", "shut down", "gave up", "died"),
+RETURNED, HANGS, SLEEPS, SHUT_DOWN, GAVE_UP, DIED, FAILED = (
+    *("returned", "hangs", "sleeps", "shuts down", "gives up", "died", "failed"),
 )
 """How a case ends: at the place where the call leads; nowhere within the limit, running or in HLT;
-in a reset or triple fault; in the guest's last words; with QEMU gone."""
+in a reset or triple fault; in the guest's last words; with QEMU gone; before its last arrival."""
 
 _ARRIVAL = re.compile(r"^arrival (\d+) (nmi|line (\d+))$")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from harness.booted import BootedMachine
 from harness.errors import HarnessError, MachineDied
 from harness.explore.calls import Variant
-from harness.explore.case import DIED, RETURNED, SLEEPS, Arrival, Case, Outcome
+from harness.explore.case import DIED, FAILED, NMI, RETURNED, SLEEPS, Arrival, Case, Outcome
 from harness.explore.judge import Place, Run, drained, enabled_places, judge
 from harness.explore.stage import LIMIT, End, Point, Stage
 from harness.explore.start import HOLDING, STARTS, Start, second_arrivals
@@ -105,7 +105,7 @@ class Sweeper:
         try:
             return found.run_found(found.find(case))
         except WalkFailed as error:
-            return Outcome(case, "failed", "", complaints=(str(error),))
+            return Outcome(case, FAILED, "", complaints=(str(error),))
 
 
 def _job_of(case: Case) -> Job:
@@ -152,17 +152,18 @@ class _Sweep:
         try:
             begin = self._stage.begin(self._variant, self._start.name)
             points = walk(self._stage, Point(begin), ())
-        except WalkFailed as error:
-            self._stage.restore()
-            yield Outcome(self._case(), "failed", "", complaints=(str(error),)), 1, 1
+        except (WalkFailed, MachineDied) as error:
+            yield self._lost(self._case(), error), 1, 1
             return
-        before = self._stage.outside()
+        stage, before = self._stage, self._stage.outside()
         if self._job.depth == 1:
             yield from self._first(points)
         else:
             yield from self._second(points)
-        self._stage.place(Point(begin), ())  # what the last case wrote is written back
-        if self._stage.outside() != before:
+        if self._stage is not stage:
+            return  # another machine has measured other times
+        stage.place(Point(begin), ())  # what the last case wrote is written back
+        if stage.outside() != before:
             text = "memory changed that the call has no business with"
             yield Outcome(self._case(), RETURNED, "", complaints=(text,)), 0, 0
 
@@ -234,15 +235,13 @@ class _Sweep:
                 try:
                     reference = self._end_of(first, line)
                     way = walk(self._stage, first, (line,), known)
-                except WalkFailed as error:
-                    self._stage.restore()
-                    case = self._case(arrival)
-                    yield Outcome(case, "failed", "", complaints=(str(error),)), 0, 1
+                except (WalkFailed, MachineDied) as error:
+                    yield self._lost(self._case(arrival), error), 0, 1
                     continue
                 enabled |= frozenset(enabled_places(self._stage, way))
                 for second, point in enumerate(way):
-                    if second == 0:
-                        continue  # both at once: the walk of the first begins there
+                    if second == 0 and not first.asleep and (line == NMI or first.shadowed_by):
+                        continue  # there the first one is no part of the state
                     yield None, 1, 0
                     for other in second_arrivals(self._start, line):
                         case = self._case(arrival, Arrival(second, other))
@@ -287,11 +286,19 @@ class _Sweep:
                 stage.restore()
             return outcome
         except MachineDied as error:
+            return self._lost(case, error, point.state["eip"])
+
+    def _lost(self, case: Case, error: WalkFailed | MachineDied, eip: int | None = None) -> Outcome:
+        """The outcome of a case that took the machine with it, which is made ready anew."""
+        died = isinstance(error, MachineDied)
+        if died:
             self._sweeper.close()
             self._stage.begin(self._variant, self._start.name)
-            place = self._stage.view.place_of(point.state["eip"])
-            text = f"QEMU died: {str(error).splitlines()[0]}"
-            return Outcome(case, DIED, place, complaints=(text,))
+        else:
+            self._stage.restore()
+        place = "" if eip is None else self._stage.view.place_of(eip)
+        text = f"QEMU died: {str(error).splitlines()[0]}" if died else str(error)
+        return Outcome(case, DIED if died else FAILED, place, complaints=(text,))
 
     def _drain(self, run: Run, outcome: Outcome) -> Outcome:
         """Enable interrupts after the case, the EOI of a line that holds others back sent."""

@@ -35,15 +35,14 @@ def walk(
     Both ends are included, and handlers that are entered; the end is at the label, before its
     instruction. stop: ends the walk before a state for which it answers true. Raises WalkFailed.
     """
-    stage.place(begin, lines)
     ends = {address - 1 for address in stage.stops}
-    stage.steps_take_interrupts(True)
     points: list[Point] = []
     visited: Counter[int] = Counter()
     shadowed_by: State | None = None
     stalled = 0
-    if begin.asleep:
-        stage.step()
+    if not _begin(stage, begin, lines):
+        stage.restore()
+        return [begin]
     while True:
         state = stage.capture()
         if state["eip"] in stage.stops:
@@ -85,6 +84,24 @@ def walk(
             raise WalkFailed(f"The machine was lost at {_place(stage, state)}.") from None
         shadowing = opcode[0] == STI or opcode[0] in LOADS_SS
         shadowed_by = state if shadowing else None
+
+
+def _begin(stage: Stage, begin: Point, lines: Sequence[int]) -> bool:
+    """Stand at the first boundary; answers false when it is asleep and nothing wakes it."""
+    try:
+        stage.place(begin, lines)
+        stage.steps_take_interrupts(True)
+        if begin.asleep:
+            stage.step(SLEEP_LIMIT)
+    except MachineDied:
+        raise
+    except WaitTimeout:
+        if begin.asleep:
+            return False
+        raise WalkFailed(f"The call hangs at {_place(stage, begin.state)}.") from None
+    except MachineError:
+        raise WalkFailed(f"The machine was lost at {_place(stage, begin.state)}.") from None
+    return True
 
 
 def key(stage: Stage, state: State) -> Hashable:
