@@ -17,8 +17,15 @@ from harness.bench.table import show_bench
 from harness.boot import BootRequest
 from harness.boot import boot as boot_machine
 from harness.debug import debug_session
+from harness.explore.case import read_replay
+from harness.explore.replay import check_build, debug_case, replay_case
+from harness.explore.sweep import SweepRequest
+from harness.explore.sweep import sweep as sweep_calls
+from harness.explore.table import show_outcome, show_sweep
+from harness.guest import load_guest
 from harness.machine.config import MachineConfig
 from harness.report.terminal import show_bound, show_header, show_log, show_trouble, shown
+from harness.rom import load_rom
 from rom.backends import BACKENDS
 from rom.backends import backend as backend_named
 from rom.build import write_image
@@ -218,3 +225,71 @@ def bench(ctx: Context, backend: str = "", json: str = "") -> None:
         if json:
             cli.write_json(json, report.as_data())
         cli.end_with(report.verdict)
+
+
+@task(
+    iterable=["call"],
+    help={
+        "backend": f"the ROM's hypervisor side: {', '.join(BACKENDS)} (default bare)",
+        "call": "sweep only this call (repeatable, or several with commas; default all)",
+        "depth": "arrivals in a case: 1, or 2 for the interrupt calls (default 1)",
+        "json": "write the verdict and the figures to this file",
+        "replay": "go to the case of this file: in GDB at a terminal, else, or with --json, run it",
+        "workers": "QEMUs side by side (default one a core)",
+        "limit": "end at this many failures (default 10)",
+        "fresh": "begin anew, whatever an interrupted sweep has done",
+    },
+)
+def explore(
+    ctx: Context,
+    call: list[str],
+    backend: str = "bare",
+    depth: int = 1,
+    json: str = "",
+    replay: str = "",
+    workers: int = 0,
+    limit: int = 10,
+    fresh: bool = False,
+) -> None:
+    """Raise interrupts at every arrival point of the calls, and check what becomes of them."""
+    with cli.verb(json):
+        if replay:
+            _replay(Path(replay), json)
+            return
+        [(_, rom)] = _build([backend], "3.0", "")
+        guest = write_guest(build_guest("checks"), BUILD)
+        calls = tuple(name for names in call for name in names.split(",") if name)
+        request = SweepRequest(
+            rom,
+            guest,
+            BUILD / "explore",
+            calls=calls,
+            depth=depth,
+            workers=workers,
+            limit=limit,
+            fresh=fresh,
+        )
+        with cli.progress("exploring") as progress:
+            report = sweep_calls(request, progress)
+        show_sweep(Console(), report)
+        if json:
+            cli.write_json(json, report.as_data())
+        cli.end_with(report.verdict)
+
+
+def _replay(file: Path, json: str) -> None:
+    replay = read_replay(file)
+    [(image, path)] = _build([replay.backend], "3.0", "")
+    check_build(replay, image.build_id, file)
+    rom = load_rom(path)
+    guest = load_guest(write_guest(build_guest("checks"), BUILD))
+    if sys.stdin.isatty() and not json:
+        if debug_case(replay.case, rom, guest, MachineConfig()):
+            raise SystemExit(cli.FAILED)
+        return
+    outcome = replay_case(replay.case, rom, guest, MachineConfig())
+    show_outcome(Console(), outcome)
+    verdict = "fail" if outcome.complaints else "pass"
+    if json:
+        cli.write_json(json, {"verdict": verdict, "build_id": image.build_id} | asdict(outcome))
+    cli.end_with(verdict)

@@ -4,7 +4,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +24,16 @@ INIT_OFFSET = 0x80
 POST_OFFSET = 3
 """Where the BIOS enters the 16-bit init of any option ROM (PCI Firmware Specification)."""
 
+SETTINGS = (
+    "set confirm off",
+    "set pagination off",
+    "set debuginfod enabled off",
+    "set osabi none",
+    "set architecture i386",
+    f'directory "{SOURCE_ROOT}"',
+)
+"""GDB commands that every session begins with."""
+
 UNPLACED = 0xFFFF0000
 """A linear address for symbols of what is not in memory yet: behind the BIOS's own copy."""
 
@@ -37,27 +47,43 @@ def debug_session(request: BootRequest, at: str = "init", commands: Path | None 
     prompt. Raises HarnessError when the machine does not come there in time or GDB crashes,
     MissingTool.
     """
-    gdb = shutil.which("gdb")
-    if gdb is None:
-        raise MissingTool("gdb", "gdb")
+    find_gdb()
     if at not in STOPS:
         raise HarnessError(f"There is no stop {at!r}; choose from {', '.join(STOPS)}.")
     if commands is not None and not commands.is_file():
         raise HarnessError(f"The GDB script {commands} is not a file.")
     rom, guest = load_rom(request.rom), load_guest(request.guest)
     config = replace(request.config, option_rom=request.rom, kernel=request.guest)
-    with Machine(config) as machine, tempfile.TemporaryDirectory(prefix="wedge-gdb-") as folder:
+    with Machine(config) as machine:
         located, linear = _run_to(machine, rom, guest, at, request.timeout)
         machine.wire().close()
-        script = Path(folder) / "session.gdb"
-        script.write_text("\n".join(_script(machine, located, guest, at, linear)) + "\n")
-        command = [gdb, "-nx", "-q", "-x", str(script)]
+        return run_gdb(_script(machine, located, guest, at, linear), commands)
+
+
+def find_gdb() -> str:
+    """The path of GDB; raises MissingTool."""
+    gdb = shutil.which("gdb")
+    if gdb is None:
+        raise MissingTool("gdb", "gdb")
+    return gdb
+
+
+def run_gdb(script: Iterable[str], commands: Path | None = None) -> int:
+    """Hand the terminal to GDB after these commands of its own; answer its exit status.
+
+    commands: run this GDB script instead of a prompt. Raises MissingTool, and HarnessError when
+    GDB crashes.
+    """
+    with tempfile.TemporaryDirectory(prefix="wedge-gdb-") as folder:
+        file = Path(folder) / "session.gdb"
+        file.write_text("\n".join(script) + "\n")
+        command = [find_gdb(), "-nx", "-q", "-x", str(file)]
         command += ["-batch", "-x", str(commands)] if commands else []
         with _interrupts_left_to_gdb():
             status = subprocess.run(command, check=False).returncode
-        if status < 0:
-            raise HarnessError(f"GDB was ended by the signal {signal.Signals(-status).name}.")
-        return status
+    if status < 0:
+        raise HarnessError(f"GDB was ended by the signal {signal.Signals(-status).name}.")
+    return status
 
 
 def _run_to(
@@ -99,13 +125,8 @@ def _script(
     machine: Machine, located: LocatedRom, guest: GuestFile, at: str, linear: int
 ) -> Iterator[str]:
     """The session's GDB commands: how to see both modes, the symbols, and where we stand."""
+    yield from SETTINGS
     yield from (
-        "set confirm off",
-        "set pagination off",
-        "set debuginfod enabled off",
-        "set osabi none",
-        "set architecture i386",
-        f"directory {_quoted(SOURCE_ROOT)}",
         "define real",
         "  monitor x /8i $cs*16+$eip",  # GDB cannot decode 16-bit code of a 32-bit target
         "end",
@@ -126,10 +147,10 @@ def _script(
         offsets = [0, located.base] if at == "post" else [located.base + linear]
         wedge = located.block + linear if located.block else UNPLACED
         for offset in offsets:
-            symbols = _quoted(located.rom.symbol_file)
+            symbols = quoted(located.rom.symbol_file)
             yield f"add-symbol-file {symbols} -s .rom {offset} -s .wedge {wedge}"
     if guest.labels:
-        yield f"add-symbol-file {_quoted(guest.path)}"
+        yield f"add-symbol-file {quoted(guest.path)}"
     yield f"echo \\n{located.rom.path.name} is at {located.base:#x}"
     yield f"echo , its RAM block at {located.block:#x}.\\n" if located.block else "echo .\\n"
     yield "echo Commands of the kit: `real` and `protected` show the code of either mode.\\n\\n"
@@ -137,7 +158,7 @@ def _script(
     yield "real" if at == "post" else "protected"
 
 
-def _quoted(path: Path) -> str:
+def quoted(path: Path) -> str:
     """A path as one word of a GDB command."""
     return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
 

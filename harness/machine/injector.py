@@ -73,11 +73,39 @@ class Injector:
 
     def inb(self, port: int) -> int:
         """Read a byte from an I/O port, with the effects that reading has."""
-        return int(self._ask(f"inb {port:#x}"), 16)
+        return int(self.ask(f"inb {port:#x}")[0], 16)
 
     def outb(self, port: int, value: int) -> None:
         """Write a byte to an I/O port."""
-        self._ask(f"outb {port:#x} {value:#x}")
+        self.ask(f"outb {port:#x} {value:#x}")
+
+    def line_request(self, line: int, level: int) -> str:
+        """The request for `ask` that sets an input of the 8259s to 0 or 1."""
+        if not 0 <= line <= 15:
+            raise MachineError(f"The 8259s have no line {line}; give 0 to 15.")
+        pic = self._pics[SLAVE_PORT if line >= 8 else MASTER_PORT]
+        return f"set_irq_in {pic} unnamed-gpio-in {line % 8} {level}"
+
+    def ask(self, *requests: str) -> list[str]:
+        """Send qtest requests in one go and return their answers: one round trip for all.
+
+        QEMU's docs/devel/qtest.rst says what it understands; ports are `inb PORT` and
+        `outb PORT VALUE`. Raises MachineError for a request that it refuses.
+        """
+        try:
+            self._socket.sendall("".join(f"{request}\n" for request in requests).encode())
+            answers = [self._answers.readline() for _ in requests]
+        except OSError as error:
+            raise self._lost(f"QEMU did not answer the qtest request {requests[0]!r}") from error
+        values = []
+        for request, answer in zip(requests, answers, strict=True):
+            if not answer:
+                raise self._lost(f"QEMU did not answer the qtest request {request!r}")
+            word, _, value = answer.strip().partition(" ")
+            if word != "OK":
+                raise MachineError(f"QEMU refused the qtest request {request!r}: {answer.strip()}.")
+            values.append(value)
+        return values
 
     def nmi(self) -> None:
         """Raise the non-maskable interrupt."""
@@ -112,20 +140,4 @@ class Injector:
         return pics
 
     def _set_irq(self, line: int, level: int) -> None:
-        if not 0 <= line <= 15:
-            raise MachineError(f"The 8259s have no line {line}; give 0 to 15.")
-        pic = self._pics[SLAVE_PORT if line >= 8 else MASTER_PORT]
-        self._ask(f"set_irq_in {pic} unnamed-gpio-in {line % 8} {level}")
-
-    def _ask(self, request: str) -> str:
-        try:
-            self._socket.sendall(request.encode() + b"\n")
-            answer = self._answers.readline()
-        except OSError as error:
-            raise self._lost(f"QEMU did not answer the qtest request {request!r}") from error
-        if not answer:
-            raise self._lost(f"QEMU did not answer the qtest request {request!r}")
-        word, _, value = answer.strip().partition(" ")
-        if word != "OK":
-            raise MachineError(f"QEMU refused the qtest request {request!r}: {answer.strip()}.")
-        return value
+        self.ask(self.line_request(line, level))

@@ -8,7 +8,7 @@ import re
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.errors import MachineError, WaitTimeout
@@ -160,11 +160,34 @@ class Wire:
         """Run a line of QEMU's human monitor and return what it printed."""
         self._send_packet("qRcmd," + text.encode().hex())
         printed = b""
-        while (answer := self._answer()) != "OK":
+        while (answer := self._answer(acknowledge=False)) != "OK":
             if not answer.startswith("O"):
                 raise MachineError(f"QEMU refused the monitor command {text!r}: {answer}.")
             printed += bytes.fromhex(answer[1:])
         return printed.decode(errors="replace").replace("\r\n", "\n")
+
+    def exchange(self, *packets: str) -> list[str]:
+        """Send packets in one go and return their answers, in order: one round trip for all.
+
+        No packet may set the machine going, and each must have one answer, so `qRcmd` is none of
+        these. An answer of E and two digits is QEMU's refusal; the caller looks at it.
+        """
+        self._post(packets)
+        return [self._answer(acknowledge=False) for _ in packets]
+
+    def go(self, *packets: str, timeout: float) -> int:
+        """Send packets in one go, the last of which sets the machine going; returns the signal.
+
+        Breakpoints are the caller's. Raises MachineError when one of the others is refused, and
+        WaitTimeout, with the machine stopped, when it has not stopped by itself in `timeout`
+        seconds.
+        """
+        self._post(packets)
+        for packet in packets[:-1]:
+            if (answer := self._answer(acknowledge=False)).startswith("E"):
+                raise MachineError(f"QEMU's GDB server refused {packet[:40]!r}: {answer!r}.")
+        self._running = True
+        return self._wait_stop(time.monotonic() + timeout, (), timeout)
 
     def close(self) -> None:
         """Close the connection; the machine stays as it is, so that GDB can take over."""
@@ -212,21 +235,24 @@ class Wire:
         self._look()
         return int(stop[1:3], 16)
 
-    def _answer(self) -> str:
+    def _answer(self, acknowledge: bool = True) -> str:
         """The next packet that does not announce a stop."""
         deadline = time.monotonic() + ANSWER_LIMIT
         try:
-            while (packet := self._receive(deadline)).startswith("T"):
+            while (packet := self._receive(deadline, acknowledge)).startswith("T"):
                 pass
         except TimeoutError:
             raise WaitTimeout(f"QEMU's GDB server gave no answer in {ANSWER_LIMIT:g} s.") from None
         return packet
 
     def _send_packet(self, packet: str) -> None:
+        self._post((packet,))
+
+    def _post(self, packets: Sequence[str]) -> None:
         if self._running:
             raise MachineError("The machine is running; call interrupt() before asking it.")
-        data = packet.encode()
-        self._send(b"$%s#%02x" % (data, sum(data) & 0xFF))
+        bodies = (packet.encode() for packet in packets)
+        self._send(b"".join(b"$%s#%02x" % (body, sum(body) & 0xFF) for body in bodies))
 
     def _send(self, data: bytes) -> None:
         try:
@@ -235,7 +261,7 @@ class Wire:
             self.close()
             raise self._lost("QEMU closed the GDB connection") from error
 
-    def _receive(self, deadline: float) -> str:
+    def _receive(self, deadline: float, acknowledge: bool = True) -> str:
         while (match := _PACKET.search(self._buffer)) is None:
             self._socket.settimeout(max(deadline - time.monotonic(), 0.0001))
             try:
@@ -247,7 +273,8 @@ class Wire:
                 raise self._lost("QEMU closed the GDB connection")
             self._buffer += data
         self._buffer = self._buffer[match.end() :]
-        self._send(b"+")
+        if acknowledge:  # to QEMU the start of our next packet is as good
+            self._send(b"+")
         return match[1].decode("ascii")
 
 

@@ -1,14 +1,58 @@
-"""Machines that go back to `ready` in the midst of a test."""
+"""What these tests share: machines at `ready` once more, sweepers, and faults to put into a ROM."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
 from harness.booted import Booted
+from harness.explore.job import Sweeper
+from harness.explore.stage import Stage
 from harness.guest import GuestFile
 from harness.machine.config import MachineConfig
 from harness.plugin import MachinePool
 from harness.rom import Rom
+
+NEAR = 96
+"""Bytes after a label among which `fault` looks."""
+
+Fault = Callable[[str, str, bytes, bytes], Sweeper]
+"""From a backend, a label, and bytes of code behind it with as many in their place: a sweeper."""
+
+
+@pytest.fixture(scope="session")
+def sweepers(roms: Mapping[str, Rom], wedge_guest: GuestFile) -> Iterator[Mapping[str, Sweeper]]:
+    """A sweeper for each backend; its machine boots when it is first used."""
+    made = {name: Sweeper(MachineConfig(), rom, wedge_guest) for name, rom in roms.items()}
+    yield made
+    for sweeper in made.values():
+        sweeper.close()
+
+
+@pytest.fixture
+def bare_stage(sweepers: Mapping[str, Sweeper]) -> Stage:
+    """The stage of the backend `bare`."""
+    return sweepers["bare"].stage
+
+
+@pytest.fixture
+def fault(sweepers: Mapping[str, Sweeper]) -> Iterator[Fault]:
+    """Puts one fault into the ROM's code for the time of a test."""
+    faulty: list[Sweeper] = []
+
+    def put(backend: str, label: str, old: bytes, new: bytes) -> Sweeper:
+        sweeper = sweepers[backend]
+        rom = sweeper.stage.booted.rom
+        start = rom.symbol(label)
+        where = sweeper.stage.booted.control.read(start, NEAR).find(old)
+        assert where >= 0, f"{old.hex()} is not near {label}"
+        assert len(old) == len(new)
+        faulty.append(sweeper)
+        sweeper.patch({start + where - rom.block: new})
+        return sweeper
+
+    yield put
+    for sweeper in faulty:
+        sweeper.patch({})
 
 
 @pytest.fixture

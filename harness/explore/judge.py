@@ -1,0 +1,352 @@
+"""What must hold after a case: each rule is a sentence that a failure begins with."""
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from harness.booted import IF, LOG_ENTRY, RESUME, Entered
+from harness.explore.calls import AS_BEFORE, SET, USER_CS, Variant
+from harness.explore.case import NMI, RETURNED, SLEEPS, Case, Outcome
+from harness.explore.stage import ENTRIES, End, Point, Stage
+from harness.explore.start import HOLDING, Start
+from harness.explore.state import (
+    CASCADE,
+    CPU,
+    LOG,
+    PATTERN,
+    STACK_RANGE,
+    State,
+    by_rank,
+    rank,
+)
+from harness.machine.control import REGISTERS
+from rom.interface.calls import by_name
+
+ARITHMETIC = 0x8D5
+"""CF, PF, AF, ZF, SF and OF of EFLAGS."""
+
+FIRST_VECTOR, LAST_VECTOR, NMI_VECTOR = 0x20, 0x2F, 2
+
+HANDLER_STACK = 64
+"""Bytes of stack for the frame of an interrupt and the guest's handler."""
+
+WEDGE_STACK = 32
+"""Bytes that the ROM may use below a frame (VMI ABI, section 2)."""
+
+VOLATILE_FIELDS = ("virtual_if", "pending", "real_if", "arrival_vector", "arrival_line")
+"""Fields of the virtual CPU that are about interrupts; the others are as without one."""
+
+
+Place = tuple[int, int]
+"""Where an interrupt may be taken: EIP and ESP."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a case is judged by: where its last interrupt arrived, how it ended, and how without.
+
+    `before`: the lines that arrived earlier in the case; `lines`: the last one, or none.
+    `reference`: the state at the end without the last arrival; `enabled`: where the guest has
+    interrupts enabled on the way there.
+    """
+
+    stage: Stage
+    variant: Variant
+    start: Start
+    point: Point
+    before: tuple[int, ...]
+    lines: tuple[int, ...]
+    end: End
+    reference: State
+    enabled: frozenset[Place]
+
+    @property
+    def line(self) -> int | None:
+        """What arrived last."""
+        return self.lines[0] if self.lines else None
+
+    @cached_property
+    def arrived(self) -> list[int]:
+        """The vectors of all 8259 lines that were raised."""
+        lines = [*self.start.pending, *self.before, *self.lines]
+        return [FIRST_VECTOR + line for line in lines if line != NMI]
+
+    @cached_property
+    def nmis(self) -> int:
+        """How many NMIs came."""
+        return [*self.before, *self.lines].count(NMI)
+
+    @cached_property
+    def log(self) -> list[Entered]:
+        """The handlers that were entered."""
+        return entries(self.end.state)
+
+    @cached_property
+    def logged_before(self) -> int:
+        """How many handlers had been entered when the last arrival came."""
+        return len(entries(self.point.state))
+
+    @cached_property
+    def after(self) -> bool:
+        """The virtual IF that the call has to leave."""
+        return self.start.enabled if self.variant.after == AS_BEFORE else self.variant.after == SET
+
+
+def entries(state: State) -> list[Entered]:
+    """The guest's log in a state."""
+    data = state.memory[LOG]
+    count = struct.unpack_from("<I", data, 16)[0]
+    found = []
+    for index in range(min(count, ENTRIES)):
+        words = list(struct.unpack_from("<8I", data, len(data) - (ENTRIES - index) * LOG_ENTRY))
+        words[3] &= ~RESUME
+        found.append(Entered(*words))
+    return found
+
+
+def waiting(stage: Stage, state: State) -> list[int]:
+    """The vectors that were recorded by the ROM, or are requested at the 8259s."""
+    requested = [FIRST_VECTOR + line for line in state.pics.requests]
+    return [*stage.view.recorded(state), *requested]
+
+
+def judge(run: Run, case: Case) -> Outcome:
+    """Look at how a case ended, and say what is wrong with it."""
+    place = run.stage.view.place_of(run.point.state["eip"])
+    if run.point.asleep:
+        place += ", asleep"
+    if run.end.ending == RETURNED:
+        complaints = tuple(_complaints(run))
+    else:
+        complaints = tuple(_not_returned(run))
+    state = run.end.state
+    return Outcome(
+        case,
+        run.end.ending,
+        place,
+        state["eip"],
+        tuple(run.log),
+        tuple(waiting(run.stage, state)),
+        complaints,
+    )
+
+
+def enabled_places(stage: Stage, points: Sequence[Point]) -> dict[Place, int]:
+    """Where the guest has interrupts enabled among these points, and the last one that is there."""
+    return {
+        (point.state["eip"], point.state["esp"]): index
+        for index, point in enumerate(points)
+        if stage.view.virtual_if(point.state)
+    }
+
+
+def _not_returned(run: Run) -> Iterator[str]:
+    where = run.stage.view.place_of(run.end.state["eip"])
+    if run.end.ending == SLEEPS and run.variant.call == "Halt":
+        yield from _sleep(run)
+    else:
+        yield f"it {run.end.ending} at {where}"
+
+
+def _sleep(run: Run) -> Iterator[str]:
+    """Halt sleeps on rightly when nothing came that ends it: what was taken before it began to
+    wait, an NMI there, and what waits for the EOI of a higher line.
+    """
+    yield from _deliveries(run)
+    if not (run.end.state["eflags"] & IF):
+        yield "it sleeps in HLT with the real IF off"
+    if not run.stage.view.lazy and run.line == NMI and run.point.shadowed_by is not None:
+        return  # an NMI's IRET ends the shadow of the STI: so it is on the bare machine
+    stub = run.stage.booted.rom.stub("Halt")
+    for entry in run.log:
+        before = run.start.enabled and entry.eip == stub
+        if entry.vector != NMI_VECTOR and not before:
+            yield f"it sleeps in HLT although vector {entry.vector:x} was delivered in it"
+
+
+def _complaints(run: Run) -> Iterator[str]:
+    yield from _deliveries(run)
+    yield from _frames(run)
+    yield from _order(run)
+    yield from _at_once(run)
+    yield from _end_state(run)
+    yield from _registers(run)
+    yield from _stack(run)
+
+
+def _deliveries(run: Run) -> Iterator[str]:
+    """Delivered exactly once or pending exactly once; never late; the controller's books right."""
+    seen = [entry.vector for entry in run.log]
+    waits = waiting(run.stage, run.end.state)
+    for vector in run.arrived:
+        times, pending = seen.count(vector), waits.count(vector)
+        if times + pending == 0:
+            yield f"vector {vector:x} is lost"
+        elif times + pending > 1:
+            yield f"vector {vector:x} was delivered {times} times and is pending {pending} times"
+    if seen.count(NMI_VECTOR) != run.nmis:
+        yield f"{run.nmis} NMIs came and {seen.count(NMI_VECTOR)} were delivered"
+    for vector in sorted({*seen, *waits} - {*run.arrived, NMI_VECTOR}):
+        yield f"vector {vector:x} came from nowhere"
+    if run.after:
+        for vector in waits:
+            if not (run.start.held and rank(vector - FIRST_VECTOR) > rank(HOLDING)):
+                yield f"vector {vector:x} is late: interrupts are enabled and it waits"
+    accepted = {vector - FIRST_VECTOR for vector in run.stage.view.recorded(run.end.state)}
+    accepted |= {HOLDING} if run.start.held else set()
+    expected = sum(1 << line for line in accepted)
+    expected |= (1 << CASCADE) * any(line >= 8 for line in accepted)
+    if run.end.state.pics.isr != expected:
+        yield f"the 8259s have {run.end.state.pics.isr:04x} in service and not {expected:04x}"
+
+
+def _frames(run: Run) -> Iterator[str]:
+    """Never while masked, and each frame as the processor would have made it."""
+    label = run.stage.booted.label
+    for index in range(run.logged_before, len(run.log)):
+        entry = run.log[index]
+        what = f"vector {entry.vector:x}"
+        if entry.mask:
+            yield f"{what} was delivered with GetInterruptMask {entry.mask:x} in its handler"
+        if entry.cs == USER_CS:
+            place = (entry.eip, run.reference["esp"])
+            if entry.frame != label("kernel_stack_top") - 20:
+                yield f"{what} has its frame at {entry.frame:x}, not at the stack of the TSS"
+        else:
+            place = (entry.eip, entry.frame + 12)
+        if entry.vector == NMI_VECTOR:
+            continue
+        if not entry.eflags & IF:
+            yield f"{what} was delivered while masked: its frame has IF clear"
+        in_halt = run.variant.call == "Halt" and run.stage.view.place_of(entry.eip)[:2] != "0x"
+        nested = any(entry.eip == other.eip for other in run.log[:index])
+        if place not in run.enabled and not in_halt and not nested:
+            where = run.stage.view.place_of(entry.eip)
+            yield f"{what} was delivered at {where}, where interrupts are masked"
+
+
+def _order(run: Run) -> Iterator[str]:
+    """By priority: the highest of what waits goes first, but for what the ROM had begun with."""
+    seen = [entry.vector for entry in run.log[run.logged_before :] if entry.vector != NMI_VECTOR]
+    at = run.point.state
+    waits = waiting(run.stage, at)
+    before = [entry.vector for entry in run.log[: run.logged_before]]
+    arrived = [FIRST_VECTOR + line for line in run.lines if line != NMI]
+    begun = [v for v in run.arrived if v not in (*waits, *before, *arrived)]
+    orders = [_ranked([*begun, *waits, *arrived]), [*begun, *_ranked([*waits, *arrived])]]
+    recorded = run.stage.view.recorded(at)
+    if recorded and not begun and not at["eflags"] & IF and run.stage.view.closed(at["eip"]):
+        rest = [vector for vector in waits if vector != recorded[-1]]
+        orders.append([recorded[-1], *_ranked([*rest, *arrived])])  # past the window: it goes on
+    if all(order[: len(seen)] != seen for order in orders):
+        yield f"vectors {_shown(seen)} were delivered in this order, not {_shown(orders[0])}"
+
+
+def _at_once(run: Run) -> Iterator[str]:
+    """What the processor takes at once has the very place of its arrival in its frame."""
+    at, stage = run.point.state, run.stage
+    if run.point.shadowed_by is not None or run.point.asleep or run.line is None:
+        return
+    if run.line != NMI:
+        held = run.start.held and rank(run.line) > rank(HOLDING)
+        serving = at.pics.isr & ~(1 << HOLDING if run.start.held else 0)
+        if not stage.view.virtual_if(at) or not at["eflags"] & IF or held or serving:
+            return
+        if at.pics.requests or (waiting(stage, at) and not run.start.held):
+            return
+    elif 2 in [entry.vector for entry in run.log[: run.logged_before]]:
+        return  # the first one's handler may still hold it off
+    new = run.log[run.logged_before :]
+    vector = NMI_VECTOR if run.line == NMI else FIRST_VECTOR + run.line
+    if not new or new[0].vector != vector:
+        if run.line != NMI:
+            yield f"vector {vector:x} was not delivered at once, though interrupts are enabled"
+        return
+    moved = run.line == NMI and run.variant.call in ("Halt", "SYSEXIT")
+    if new[0].eip != at["eip"] and not moved:
+        where = stage.view.place_of(new[0].eip)
+        yield f"vector {vector:x} has {where} in its frame, and not where it arrived"
+    if run.line == NMI and bool(new[0].eflags & IF) != stage.view.virtual_if(at):
+        yield "the NMI's frame has not the virtual IF in its image"
+
+
+def _end_state(run: Run) -> Iterator[str]:
+    """The virtual IF that the call leaves, and a real one that loses nothing."""
+    stage, state = run.stage, run.end.state
+    if stage.view.virtual_if(state) != run.after:
+        yield f"the virtual IF is {'clear' if run.after else 'set'} after the call"
+    real = bool(state["eflags"] & IF)
+    if not stage.view.lazy:
+        return
+    if run.variant.to_user:
+        if stage.view.field(state, "virtual_if") != IF:
+            yield "the virtual CPU counts as masked in user mode"
+    elif run.after and not real:
+        yield "the real IF is off although interrupts are enabled"
+    if not real and not stage.view.field(state, "pending"):
+        yield "the real IF is off and nothing tells enabling to turn it on"
+    if real and not run.after and not run.start.held and stage.view.recorded(state):
+        yield "the real IF is on although a vector waits masked"
+    fields = stage.booted.rom.rom.manifest["virtual_cpu"]
+    for name, where in fields.items():
+        if name in VOLATILE_FIELDS:
+            continue
+        first, last = where["offset"], where["offset"] + where["size"]
+        if state.memory[CPU][first:last] != run.reference.memory[CPU][first:last]:
+            yield f"the virtual CPU's {name} is not as without the arrival"
+
+
+def _registers(run: Run) -> Iterator[str]:
+    """Every register and flag as the row says, and what the call writes as without the arrival."""
+    state, wanted = run.end.state, run.reference
+    row = by_name(run.variant.call)
+    free = {name.lower() for name in row.clobbers} - set(run.variant.results)
+    for name in REGISTERS:
+        if name in free or name in ("eip", "eflags"):
+            continue
+        if state[name] != wanted[name]:
+            yield f"{name} is {state[name]:x} and not {wanted[name]:x}"
+    ignored = IF | RESUME | (ARITHMETIC if "flags" in row.clobbers else 0)
+    if (state["eflags"] ^ wanted["eflags"]) & ~ignored:
+        yield f"EFLAGS are {state['eflags']:x} and not {wanted['eflags']:x}"
+    pairs = zip(run.stage.ranges, state.memory, wanted.memory, strict=True)
+    for where, found, right in list(pairs)[LOG + 1 :]:
+        if found != right:
+            yield f"the memory at {where.address:x} is not as without the arrival"
+
+
+def _stack(run: Run) -> Iterator[str]:
+    """No deeper than the call alone, one more handler, and the ROM's share below a frame."""
+    used, alone = (_deepest(state) for state in (run.end.state, run.reference))
+    if used - alone > HANDLER_STACK + WEDGE_STACK:
+        yield f"the stack is {used - alone} bytes deeper than without the arrival"
+
+
+def drained(run: Run, end: End) -> Iterator[str]:
+    """What must hold when interrupts were enabled after a case that left some waiting."""
+    if end.ending != RETURNED:
+        yield f"enabling after it {end.ending}"
+        return
+    seen = [entry.vector for entry in entries(end.state)]
+    for vector in run.arrived:
+        if seen.count(vector) != 1:
+            yield f"after enabling, vector {vector:x} was delivered {seen.count(vector)} times"
+    if end.state.pics.isr or waiting(run.stage, end.state):
+        yield f"after enabling, the 8259s have {end.state.pics.isr:04x} in service"
+    last = seen[len(run.log) :]
+    if last != _ranked(last):
+        yield f"after enabling, vectors {_shown(last)} were delivered in this order"
+
+
+def _deepest(state: State) -> int:
+    """Bytes of the stack's range that were stored to, from its end."""
+    return len(state.memory[STACK_RANGE].lstrip(bytes([PATTERN])))
+
+
+def _ranked(vectors: Sequence[int]) -> list[int]:
+    return [FIRST_VECTOR + line for line in by_rank([v - FIRST_VECTOR for v in vectors])]
+
+
+def _shown(vectors: Sequence[int]) -> str:
+    return " ".join(f"{vector:x}" for vector in vectors)

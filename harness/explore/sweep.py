@@ -1,0 +1,234 @@
+"""The sweep: which jobs, their progress, and what they found in the end."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.explore.calls import INTERRUPT_CALLS, NOT_SWEPT, Variant, variants
+from harness.explore.case import Outcome, case_text
+from harness.explore.job import Job, JobResult
+from harness.explore.start import STARTS
+from harness.explore.worker import Heartbeat, Workers
+from harness.guest import GuestFile, load_guest
+from harness.machine.config import MachineConfig
+from harness.report.log import FAIL, PASS
+from harness.rom import Rom, load_rom
+
+DEPTHS = (1, 2)
+
+
+@dataclass(frozen=True)
+class SweepRequest:
+    """What to sweep. calls: their names, none for all (of depth 2, the interrupt calls).
+
+    folder: where progress and replay files go. workers: QEMUs side by side. limit: failures at
+    which the sweep ends. fresh: forget what an interrupted sweep has done.
+    """
+
+    rom: Path
+    guest: Path
+    folder: Path
+    config: MachineConfig = field(default_factory=MachineConfig)
+    calls: tuple[str, ...] = ()
+    depth: int = 1
+    workers: int = 0
+    limit: int = 10
+    fresh: bool = False
+
+    def __post_init__(self) -> None:
+        if self.depth not in DEPTHS:
+            raise HarnessError(f"A sweep of depth {self.depth} is none; give 1 or 2 arrivals.")
+        if self.workers < 0:
+            raise HarnessError(f"{self.workers} workers are none; give 1 or more, or 0 for all.")
+        if self.limit < 1:
+            raise HarnessError(f"A limit of {self.limit} failures is none; give 1 or more.")
+
+
+@dataclass
+class CallFigures:
+    """What was swept of one call."""
+
+    points: int = 0
+    cases: int = 0
+    failures: int = 0
+
+
+@dataclass
+class SweepReport:
+    """What a sweep found. `replays` are the files of `failures`, in the same order.
+
+    `seconds` is the time that this run took for `cases_run` of the cases; the others are of the
+    run before, which was interrupted. `stopped`: the sweep ended early, at the limit of failures.
+    """
+
+    backend: str
+    depth: int
+    build_id: str
+    results: list[JobResult] = field(default_factory=list)
+    replays: list[Path] = field(default_factory=list)
+    seconds: float = 0.0
+    cases_run: int = 0
+    stopped: bool = False
+
+    @property
+    def failures(self) -> list[Outcome]:
+        """The cases in which something did not hold."""
+        return [outcome for result in self.results for outcome in result.failures]
+
+    @property
+    def calls(self) -> Mapping[str, CallFigures]:
+        """The figures by the call and its arguments."""
+        found: dict[str, CallFigures] = {}
+        for result in self.results:
+            figures = found.setdefault(result.job.variant, CallFigures())
+            figures.points += result.points
+            figures.cases += result.cases
+            figures.failures += len(result.failures)
+        return found
+
+    @property
+    def rate(self) -> float:
+        """Cases a second, the start of the machines and the walks included."""
+        return self.cases_run / self.seconds if self.seconds else 0.0
+
+    @property
+    def verdict(self) -> str:
+        """Whether all held."""
+        return FAIL if self.failures else PASS
+
+    def as_data(self) -> dict[str, Any]:
+        """The report for a JSON file, as the command line's contract has it, and each call's."""
+        return {
+            "verdict": self.verdict,
+            "backend": self.backend,
+            "depth": self.depth,
+            "build_id": self.build_id,
+            "points": sum(result.points for result in self.results),
+            "cases": sum(result.cases for result in self.results),
+            "failures": len(self.failures),
+            "cases_per_second": round(self.rate, 1),
+            "seconds": round(self.seconds, 2),
+            "stopped": self.stopped,
+            "calls": {name: asdict(figures) for name, figures in self.calls.items()},
+            "found": [
+                asdict(outcome) | {"replay": str(path)}
+                for outcome, path in zip(self.failures, self.replays, strict=True)
+            ],
+        }
+
+
+def sweep(request: SweepRequest, progress: Callable[[str], None] = print) -> SweepReport:
+    """Sweep, and write a replay file for each failure.
+
+    `progress` is told how it goes. Each job that is done is noted in the folder, so that a sweep
+    which was interrupted goes on there. Raises HarnessError.
+    """
+    rom, guest = load_rom(request.rom), load_guest(request.guest)
+    jobs = plan(request, rom, guest)
+    backend, build_id = rom.manifest["backend"], rom.manifest["build_id"]
+    report = SweepReport(backend, request.depth, build_id)
+    notes = request.folder / f"{backend}-{build_id[:12]}-depth-{request.depth}.progress"
+    if request.fresh:
+        notes.unlink(missing_ok=True)
+    done = [result for result in _read(notes) if result.job in jobs]
+    report.results += done
+    left = [job for job in jobs if job not in {result.job for result in done}]
+    request.folder.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with notes.open("a") as file:
+        shown = _Shown(progress, len(jobs), len(done))
+        workers = min(request.workers or os.cpu_count() or 1, max(len(left), 1))
+        with Workers(workers, request.config, rom, guest) as pool:
+            for said in pool.do(left, request.limit):
+                if isinstance(said, Heartbeat):
+                    shown.cases += said.cases
+                    report.cases_run += said.cases
+                elif isinstance(said, JobResult):
+                    report.results.append(said)
+                    if not said.failures:  # what failed is swept again
+                        file.write(json.dumps(asdict(said)) + "\n")
+                        file.flush()
+                    shown.done += 1
+                report.seconds = time.monotonic() - started
+                shown.show(len(report.failures))
+                if len(report.failures) >= request.limit:
+                    report.stopped = len(report.results) < len(jobs)
+                    break
+    notes.unlink(missing_ok=True)
+    report.results.sort(key=lambda result: jobs.index(result.job))
+    _write_replays(report, request.folder)
+    return report
+
+
+def plan(request: SweepRequest, rom: Rom, guest: GuestFile) -> list[Job]:
+    """The jobs of a sweep. Raises HarnessError for a call that is not known or not swept."""
+    provided = {row["name"] for row in rom.manifest["calls"] if row["offset"] is not None}
+    known = [v for v in all_variants(guest) if v.call in provided]
+    wanted = request.calls or (INTERRUPT_CALLS if request.depth == 2 else ())
+    for name in wanted:
+        if name in NOT_SWEPT:
+            raise HarnessError(f"{name} is not swept: {NOT_SWEPT[name]}.")
+        if name not in {variant.call for variant in known}:
+            calls = ", ".join(dict.fromkeys(variant.call for variant in known))
+            raise HarnessError(f"There is no call {name!r} to sweep; choose from {calls}.")
+    return [
+        Job(variant.name, start.name, request.depth)
+        for variant in known
+        for start in STARTS.values()
+        if not wanted or variant.call in wanted
+        if not start.calls or variant.call in start.calls
+    ]
+
+
+def all_variants(guest: GuestFile) -> list[Variant]:
+    """All calls that are swept; what their control registers hold is not known yet."""
+    return variants(guest.labels, {"cr0": 0, "cr3": 0, "cr4": 0})
+
+
+@dataclass
+class _Shown:
+    """The progress line."""
+
+    progress: Callable[[str], None]
+    jobs: int
+    done: int
+    cases: int = 0
+
+    def __post_init__(self) -> None:
+        self._started = time.monotonic()
+        self._before = self.done
+
+    def show(self, failures: int) -> None:
+        passed = time.monotonic() - self._started
+        text = f"{self.cases:,} cases, {self.cases / max(passed, 0.01):.0f} a second"
+        text += f", {self.done} of {self.jobs} parts"
+        if self.done > self._before:
+            left = passed / (self.done - self._before) * (self.jobs - self.done)
+            text += f", about {left:.0f} s left"
+        if failures:
+            text += f", {failures} failed"
+        self.progress(text)
+
+
+def _read(notes: Path) -> Iterable[JobResult]:
+    """The jobs that an interrupted sweep has done; a line that was cut off is none."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        for line in notes.read_text().splitlines():
+            data = json.loads(line)
+            yield JobResult(Job(**data.pop("job")), **data)
+
+
+def _write_replays(report: SweepReport, folder: Path) -> None:
+    for old in folder.glob(f"{report.backend}-failure-*.case"):
+        old.unlink()
+    for number, outcome in enumerate(report.failures, 1):
+        path = folder / f"{report.backend}-failure-{number}.case"
+        notes: Sequence[str] = [*outcome.complaints, f"at {outcome.place}"]
+        path.write_text(case_text(outcome.case, report.backend, report.build_id, notes))
+        report.replays.append(path)
