@@ -116,11 +116,11 @@ class Injector:
 
         processor: its APIC ID (Intel SDM 3A, 10.11, message signalled interrupts).
         """
-        self._ask(f"writel {MESSAGES | processor << 12:#x} {vector:#x}")
+        self.ask(f"writel {MESSAGES | processor << 12:#x} {vector:#x}")
 
     def nmi_message(self, processor: int) -> None:
         """Send a non-maskable interrupt to one local APIC."""
-        self._ask(f"writel {MESSAGES | processor << 12:#x} {DELIVER_NMI:#x}")
+        self.ask(f"writel {MESSAGES | processor << 12:#x} {DELIVER_NMI:#x}")
 
     def close(self) -> None:
         """Close the connection; lines that are raised stay so."""
