@@ -16,6 +16,8 @@ SCRIPTS = {
         *("raise 9", "raise 1", ENABLE, "eoi master", "iret"),
         *("eoi slave", "eoi master", "iret"),
     ),
+    # The slave has a line in service that the master knows no more of.
+    "eoi-at-the-master-first": (ENABLE, "raise 8", "eoi master", ENABLE, "raise 9", "eoi slave"),
     "sysenter-and-back": (
         *("sysexit", "sysenter", ENABLE, "raise 5", "eoi master", "iret"),
         *("user", "sysenter", "nmi", "iret", "raise 1", ENABLE),
