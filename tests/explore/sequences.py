@@ -66,7 +66,8 @@ class Sequences(RuleBasedStateMachine):
         pic = self.model.pic
         for line in LINES:
             if line not in pic.requested:  # as a device: the next edge once the last was taken
-                yield (f"lower {line}", f"raise {line}") if line in pic.up else (f"raise {line}",)
+                up = (f"lower {line}", f"raise {line}") if line in pic.up else (f"raise {line}",)
+                yield from 2 * (up,)
         if all(context.vector != NMI for context in self.model.contexts):
             yield ("nmi",)
         if here.asleep:
@@ -81,7 +82,7 @@ class Sequences(RuleBasedStateMachine):
     def in_kernel(self) -> Iterator[Action]:
         yield from ((line,) for line in ENABLING)
         yield from ((line,) for line in OTHERS)
-        yield from 2 * (("call DisableInterrupts",),)
+        yield from 4 * (("call DisableInterrupts",),)
         yield ("call Halt",)
         if not self.model.held:
             yield from ((line,) for line in CLOSED)
