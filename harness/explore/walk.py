@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 
 from harness.errors import HarnessError, MachineDied, MachineError, WaitTimeout
 from harness.explore.case import NMI
@@ -19,6 +20,9 @@ SLEEP_LIMIT = 0.05
 
 STI, HLT = 0xFB, 0xF4
 LOADS_SS = (0x8E, 0x17)  # MOV Sreg and POP SS
+LONGEST_SHADOWING = 7
+"""Bytes of the longest of them."""
+
 STALLED = 5
 """Steps in a row that change nothing: a pending interrupt costs one or two."""
 
@@ -38,13 +42,16 @@ def walk(
     ends = {address - 1 for address in stage.stops}
     points: list[Point] = []
     visited: Counter[int] = Counter()
-    shadowed_by: State | None = None
+    before: State | None = None  # one instruction earlier, if that one casts a shadow
     stalled = 0
     if not _begin(stage, begin, lines):
+        asleep = Point(replace(begin.state, pics=stage.capture().pics), asleep=True)
         stage.restore()
-        return [begin]
+        return [asleep]
     while True:
         state = stage.capture()
+        executed = before is not None and 0 < state["eip"] - before["eip"] <= LONGEST_SHADOWING
+        shadowed_by = before if executed else None  # it may have been interrupted instead
         if state["eip"] in stage.stops:
             return points  # it began at the end, and nothing came of what arrived there
         if points and state == points[-1].state:
@@ -53,8 +60,8 @@ def walk(
                 raise WalkFailed(f"{_place(stage, state)} is executed again and again.")
         else:
             if stop is not None and points and stop(state):
-                if NMI in lines:
-                    stage.restore()  # it may not have been taken yet
+                if NMI in lines or shadowed_by is not None:
+                    stage.restore()  # of an NMI not yet taken, or of the shadow
                 return points
             points.append(Point(state, shadowed_by))
             stalled = 0
@@ -83,7 +90,7 @@ def walk(
         except MachineError:
             raise WalkFailed(f"The machine was lost at {_place(stage, state)}.") from None
         shadowing = opcode[0] == STI or opcode[0] in LOADS_SS
-        shadowed_by = state if shadowing else None
+        before = state if shadowing else None
 
 
 def _begin(stage: Stage, begin: Point, lines: Sequence[int]) -> bool:
