@@ -74,6 +74,7 @@ GetGDT:
 SetIDT:
     movzwl (%eax), %ecx
     movl 2(%eax), %edx
+    pushfl
     jmp set_idt
 
 GetIDT:
@@ -108,15 +109,40 @@ UpdateKernelStack:
     orl $LEFT, cpu(pending)
     jmp update_kernel_stack
 
-# How closed code returns to its caller: with the real IF that guest code has.
-leave_closed:
-    testl $IF, cpu(real_if)
-    jz leave_closed_off
+# What is done with the real IF off begins here with EFLAGS as the guest has them, on the stack: in
+# closed code, an interrupt before its CLI would come back with the real IF off (see leave_closed).
+#
+# In: EAX = table, EDX = index, ECX = low dword, 4(%esp) = high dword. Past 8191, or 255, there is no
+# table: nothing is stored.
+WriteLDTEntry:
+    pushfl
+    cmpl $8191, %edx
+    ja write_nothing
+    jmp write_entry
+
+WriteGDTEntry:
+    pushfl
+    cmpl $8191, %edx
+    ja write_nothing
+    jmp write_entry
+
+WriteIDTEntry:
+    pushfl
+    cmpl $255, %edx
+    ja write_nothing
+    jmp write_gate
+write_nothing:
+    popfl
+    ret
+
+# In: EAX = IOPL at its place in EFLAGS; other bits do not count.
+SetIOPLMask:
+    andl $IOPL, %eax
+    pushfl
+    jmp set_iopl
+
+# The end of leave_closed: with the POPF the real IF is on again, and what waits comes before the RET.
 leave_open:
-    sti
+    popfl
     ret
-leave_closed_off:
-    cmpl $0, cpu(virtual_if)
-    jne enable_pending                      # a handler came before our CLI and left more to do
-    ret
-leave_closed_end:
+leave_open_end:

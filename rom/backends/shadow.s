@@ -8,7 +8,7 @@
 # processor makes it act. Copied as well are the trap gates of DPL 3 from vector 32 up, a kernel's
 # way to its system calls: they leave both IFs as they are, and user code runs with both set.
 
-# In: ECX = limit, EDX = base of the guest's table. Its gates fill two pages at the most, which may
+# In: ECX = limit, EDX = base of the guest's table; EFLAGS on the stack. Its gates fill two pages at the most, which may
 # not be mapped: its first and its last byte are read before anything changes.
 set_idt:
     movl $256*8-1, %eax
@@ -29,31 +29,39 @@ set_idt_mapped:
     call shadow_table
     jmp leave_closed
 
-# In: EAX = table, EDX = index, ECX = low dword, 4(%esp) = high dword. Past 8191 there is no table:
-# nothing is stored. Both words are stored with no interrupt between them; segment registers keep
-# their hidden parts until they are loaded again.
-WriteLDTEntry:
-    cmpl $8191, %edx
-    ja write_nothing
-    jmp write_entry
-WriteGDTEntry:
-    cmpl $8191, %edx
-    ja write_nothing
+# In: as WriteGDTEntry, below EFLAGS on the stack. Both words are stored with no interrupt between
+# them; segment registers keep their hidden parts until they are loaded again.
 write_entry:
     cli
     movl %ecx, (%eax,%edx,8)
-    movl 4(%esp), %ecx
+    movl 8(%esp), %ecx
     movl %ecx, 4(%eax,%edx,8)
-    jmp leave_closed
+
+# How closed code returns to its caller. Stack: EFLAGS from before its CLI. The real IF is as it was
+# then (off after SYSENTER, and in an NMI's handler), unless something was recorded between; that it
+# was off at the CLI tells nothing, for so it is when an interrupt came just before. ECX changes.
+leave_closed:
+    movl cpu(real_if), %ecx                 # IF or 0
+    testl %ecx, (%esp)
+    jnz leave_open
+leave_off:
+    testl $IF, cpu(real_if)
+    jnz leave_masked
+    andl $~IF, (%esp)
+    cmpl $0, cpu(virtual_if)
+    je leave_masked
+    popfl
+    jmp enable_pending                      # a handler came before our CLI and left more to do
+leave_masked:
+    popfl
+    ret
 
 # The same to 255, and the shadow gate follows on each processor whose table by SetIDT it is:
 # processors may share one.
-WriteIDTEntry:
-    cmpl $255, %edx
-    ja write_nothing
+write_gate:
     cli
     movl %ecx, (%eax,%edx,8)
-    movl 4(%esp), %ecx
+    movl 8(%esp), %ecx
     movl %ecx, 4(%eax,%edx,8)
     pushl %ebx
     pushl %esi
@@ -75,18 +83,12 @@ write_gate_not:
     popl %esi
     popl %ebx
     jmp leave_closed
-write_nothing:                              # an interrupt on the way here has left the real IF off
-    cli
-    jmp leave_closed
 
-# In: EAX = IOPL at its place in EFLAGS; other bits do not count. The IF of this POPF is off.
-SetIOPLMask:
-    andl $IOPL, %eax
+# In: EAX = IOPL, below EFLAGS on the stack.
+set_iopl:
     cli
-    pushfl
     andl $~IOPL, (%esp)
     orl %eax, (%esp)
-    popfl
     jmp leave_closed
 
 # Bring the whole shadow IDT in line with the guest's. EAX, ECX, EDX and flags change.

@@ -13,17 +13,17 @@ smp_EnableInterrupts:
     pushl $own_enable
     jmp own_block
 
-smp_DisableInterrupts:
+closed_disable:
     cli
     pushl $own_disable
     jmp own_block
 
-smp_GetInterruptMask:
+closed_get:
     cli
     pushl $own_get
     jmp own_block
 
-smp_SetInterruptMask:
+closed_set:
     cli
     pushl $own_set
     jmp own_block
@@ -43,33 +43,9 @@ smp_Halt:
     pushl $Halt
     jmp own_block
 
-smp_WriteGDTEntry:
-    pushl $WriteGDTEntry
-    jmp own_block
-
-smp_WriteLDTEntry:
-    pushl $WriteLDTEntry
-    jmp own_block
-
-smp_WriteIDTEntry:
-    pushl $WriteIDTEntry
-    jmp own_block
-
-smp_SetIOPLMask:
-    pushl $SetIOPLMask
-    jmp own_block
-
-# For what both backends share, on any processor. mask_guest, out: EAX = the mask that was; and back,
-# unmask_guest, in: EAX. start_guest is an IRET. They are no stubs, so what enters a stub is a call of
-# the guest's.
-mask_guest:
+closed_mask:
     cli
     pushl $own_mask
-    jmp own_block
-
-unmask_guest:
-    cli
-    pushl $own_set
     jmp own_block
 
 start_guest:
@@ -134,26 +110,46 @@ adopt_this:
     popl %eax
     ret
 
-# The fast calls in a processor's own block, real IF off. Flags only may change.
+# The fast calls in a processor's own block, real IF off. Flags only may change. All but own_enable have
+# EFLAGS from before the CLI on the stack: the real IF is that again, as at the end of leave_closed.
 own_enable:
     movl $IF, cpu(virtual_if)
     cmpl $0, cpu(pending)
     jne enable_pending
+    pushfl
+    orl $IF, (%esp)
     jmp leave_open
 
 own_disable:
     movl $0, cpu(virtual_if)
-    jmp leave_closed
+own_leave:
+    testl $IF, (%esp)
+    jz leave_off
+    testl $IF, cpu(real_if)
+    jnz leave_open
+    jmp leave_off
 
 own_mask:
+    call own_came
     movl cpu(virtual_if), %eax
     jmp own_disable
 
 own_get:
+    call own_came
     movl cpu(virtual_if), %eax
-    jmp leave_closed
+    jmp own_leave
 
 own_set:
     testb $2, %ah
-    jnz own_enable
-    jmp own_disable
+    jz own_disable
+    addl $4, %esp
+    jmp own_enable
+
+# In: EFLAGS from before the CLI above the return address. Did the guest come by SYSENTER?
+own_came:
+    testl $LEFT, cpu(pending)
+    jz own_came_not
+    testl $IF, 4(%esp)
+    jz note_sysenter
+own_came_not:
+    ret

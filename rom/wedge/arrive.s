@@ -231,16 +231,10 @@ exception_frame:
     testl $IF, %ss:8(%ecx)
     jnz exception_open
     movl %ss:(%ecx), %eax
-    subl $leave_closed, %eax                # the ROM's own open code with the real IF off
-    cmpl $leave_closed_end-leave_closed, %eax
+    subl $leave_open, %eax                  # the ROM's own open code with the real IF off
+    cmpl $leave_open_end-leave_open, %eax
     jb exception_open
-
-# SYSENTER came from user mode and has cleared the real IF; it told nobody. The guest counts as
-# masked from here on, and enabling has to turn the real IF on.
-    movl $0, cpu(virtual_if)
-    movl $0, cpu(real_if)
-    orl $HELD, cpu(pending)
-    andl $~LEFT, cpu(pending)
+    call note_sysenter
     jmp exception_open
 exception_user:                             # user code's IF is the real one
     andl $~LEFT, cpu(pending)
@@ -264,6 +258,15 @@ exception_image:
     popl %ecx
     popl %eax
     jmp enter
+
+# SYSENTER came from user mode and has cleared the real IF; it told nobody. The guest counts as
+# masked from here on, and enabling has to turn the real IF on. Flags change.
+note_sysenter:
+    movl $0, cpu(virtual_if)
+    movl $0, cpu(real_if)
+    orl $HELD, cpu(pending)
+    andl $~LEFT, cpu(pending)
+    ret
 
 # No real IF for what this handler calls or faults in, until it returns here (iret_closed) or, if it
 # never does, until it enables. Nor LEFT, which an exception in the handler would take for SYSENTER's

@@ -14,7 +14,7 @@ WRITES = [
     ("WriteIDTEntry", "idt", 255),
 ]
 
-MOST_STEPS = 60
+MOST_STEPS = 80
 """Instructions that a Write*Entry may take, with room to spare."""
 
 

@@ -21,9 +21,8 @@ ENABLING = ("call EnableInterrupts", "call SetInterruptMask 0x200", "resume on")
 OTHERS = (
     *("call GetInterruptMask", "call UpdateKernelStack", "call SetGDT"),
     *("call SetInterruptMask 0", "call SetInterruptMask 0xfffffdff", "resume off"),
+    *("call WriteGDTEntry", "call SetIDT", "call SetIOPLMask"),
 )
-CLOSED = ("call WriteGDTEntry", "call SetIDT", "call SetIOPLMask")
-"""Calls that turn the real IF off for their work, and on again: see test_defects.py."""
 
 Action = tuple[str, ...]
 """Lines of a script that happen together."""
@@ -84,10 +83,8 @@ class Sequences(RuleBasedStateMachine):
         yield from ((line,) for line in OTHERS)
         yield from 4 * (("call DisableInterrupts",),)
         yield ("call Halt",)
-        if not self.model.held:
-            yield from ((line,) for line in CLOSED)
-            for line in TRAPPED:
-                yield (f"gate {line} {'interrupt' if line in self.model.trap_gates else 'trap'}",)
+        for line in TRAPPED:
+            yield (f"gate {line} {'interrupt' if line in self.model.trap_gates else 'trap'}",)
         if self.model.here.frame is None:
             yield from 4 * (("user",), ("sysexit",))
             return

@@ -120,6 +120,8 @@ def test_each_edge_is_delivered_once(lazy: bool) -> None:
         def teardown(self) -> None:
             """Let all handlers end, and count what came."""
             model = self.model
+            if Allowance.EARLY_EOI in model.used:
+                return  # the guest's own EOIs are for other lines than its handlers'
             for _ in range(MOST_EVENTS):
                 running = model.pic.in_service.difference(model.waiting, [CASCADE])
                 if model.here.asleep:

@@ -279,6 +279,7 @@ def test_what_an_exceptions_handler_leaves_recorded_is_delivered_when_the_call_r
     enable(bare)
     bare.clear_log()
     write_gdt(bare, 8)
+    bare.finish(bare.rom.symbol("write_entry"))
     bare.control.set_registers(eflags=RESET | IF | TF)
     bare.finish(bare.label("handler_logged"))
     [seen] = bare.log()

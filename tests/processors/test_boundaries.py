@@ -117,6 +117,7 @@ def test_nothing_moves_the_guest_elsewhere_once_its_block_is_looked_for(
     stand(second, WAYS[name], True)
     size = second.rom.rom.manifest["block"]["size"]
     first = range(second.rom.first, second.rom.first + size)
+    second.finish(second.rom.symbol("own_block") - second.rom.block + second.rom.first)
     while (eip := second.control.step()) in first:
         assert not second.real_if(), second.rom.place(eip)
 
