@@ -219,8 +219,7 @@ class Model:
         if vector not in SOFTWARE:
             raise Impossible(f"INT {vector:#x} is none of the vectors kept for software.")
         self._only_awake(f"execute INT {vector:#x}")
-        if vector < FIRST_VECTOR:
-            self._tell_of_sysenter()
+        self._tell_of_sysenter()
         self._enter(vector)
         self.held = False
         if vector >= FIRST_VECTOR:  # for a ROM it is like that of a line
