@@ -111,9 +111,9 @@ halt_pending:                               # settle turns this into halt_woken 
 # cleared the real IF, so it is set here. The STI shadow covers the SYSEXIT: nothing comes between.
 SYSEXIT:
     cli
-    movl $IF, cpu(virtual_if)
     testl $ARRIVALS, cpu(pending)
     jnz sysexit_pending
+    movl $IF, cpu(virtual_if)
     movl $IF, cpu(real_if)
     movl $LEFT, cpu(pending)
     sti
@@ -122,7 +122,11 @@ sysexit_last:
 
 # Build the frame that an interrupt right after the SYSEXIT would leave: at ESP0 of the TSS.
 # Selectors come from SYSENTER_CS (Intel SDM 2B, SYSEXIT).
+#
+# current_tss is open code: the IRET of an NMI that comes there may turn the real IF on. So the guest
+# stays masked, and what then arrives is recorded.
 sysexit_pending:
+    movl $0, cpu(virtual_if)
     subl $20, %esp                          # keep clear of the frame, should it be right here
     pushl %eax
     pushl %edx
@@ -131,6 +135,7 @@ sysexit_pending:
     rdmsr
     andl $0xfffc, %eax
     call current_tss
+    cli
     testl %ecx, %ecx
     jnz sysexit_esp0
     leal 32(%esp), %ecx

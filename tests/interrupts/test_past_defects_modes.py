@@ -196,6 +196,24 @@ def test_a_debug_exception_between_sti_and_sysexit_comes_once(bare: Booted) -> N
     assert (bare.field("pending"), bare.real_if()) == (virtual_cpu.LEFT, True)
 
 
+def test_nothing_is_left_behind_by_an_nmi_while_sysexit_builds_a_frame(bare: Booted) -> None:
+    # The NMI's IRET went back to open code and turned the real IF on: what arrived while the frame
+    # was looked through was recorded, and user code began with it waiting.
+    set_sysenter(bare)
+    mask_interrupts(bare)
+    arrive(bare, 5)
+    sysexit(bare)
+    bare.finish(bare.rom.symbol("current_tss"))
+    bare.machine.injector.nmi()
+    bare.finish(bare.rom.symbol("settle_again"))
+    for _ in range(3):
+        bare.control.step()
+    bare.machine.injector.raise_irq(4)
+    bare.finish(bare.label("user_code"))
+    assert sorted(delivered(bare)) == [NMI, *vectors(4), *vectors(5)]
+    assert_open(bare)
+
+
 # --- from user mode ----------------------------------------------------------------------------
 
 
