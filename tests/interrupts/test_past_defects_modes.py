@@ -205,6 +205,7 @@ def test_nothing_is_left_behind_by_an_nmi_while_sysexit_builds_a_frame(bare: Boo
     sysexit(bare)
     bare.finish(bare.rom.symbol("current_tss"))
     bare.machine.injector.nmi()
+    bare.finish(bare.rom.symbol("sysexit_frame"))
     bare.finish(bare.rom.symbol("settle_again"))
     for _ in range(3):
         bare.control.step()
