@@ -112,6 +112,22 @@ def _job_of(case: Case) -> Job:
     return Job(case.variant, case.start, max(len(case.arrivals), 1))
 
 
+def draining(stage: Stage, start: Start) -> Point:
+    """A call of EnableInterrupts where a case has returned, for the vectors that wait there.
+
+    The EOI of a line that holds others back counts as sent.
+    """
+    at = stage.capture()
+    esp = at["esp"] - 4
+    returned = stage.booted.label("returned").to_bytes(4, "little")
+    at = at.with_memory(STACK_RANGE, returned, esp - stage.ranges[STACK_RANGE].address)
+    stub = stage.booted.rom.stub("EnableInterrupts")
+    at = at.with_registers({"esp": esp, "eip": stub})
+    if start.held:
+        at = replace(at, pics=replace(at.pics, isr=at.pics.isr & ~(1 << HOLDING)))
+    return Point(at)
+
+
 @dataclass(frozen=True)
 class Found:
     """A case made ready to be run: its last arrival, and what it is judged by."""
@@ -301,18 +317,10 @@ class _Sweep:
         return Outcome(case, DIED if died else FAILED, place, complaints=(text,))
 
     def _drain(self, run: Run, outcome: Outcome) -> Outcome:
-        """Enable interrupts after the case, the EOI of a line that holds others back sent."""
-        stage = self._stage
-        at = stage.capture()
-        esp = at["esp"] - 4
-        returned = stage.booted.label("returned").to_bytes(4, "little")
-        at = at.with_memory(STACK_RANGE, returned, esp - stage.ranges[STACK_RANGE].address)
-        stub = stage.booted.rom.stub("EnableInterrupts")
-        at = at.with_registers({"esp": esp, "eip": stub})
-        if self._start.held:
-            at = replace(at, pics=replace(at.pics, isr=at.pics.isr & ~(1 << HOLDING)))
-        run = replace(run, end=End(RETURNED, at))
-        complaints = tuple(drained(run, stage.run(Point(at), ())))
+        """Enable interrupts after the case."""
+        point = draining(self._stage, self._start)
+        run = replace(run, end=End(RETURNED, point.state))
+        complaints = tuple(drained(run, self._stage.run(point, ())))
         return replace(outcome, complaints=complaints)
 
     def _is_of_call(self, point: Point) -> bool:
