@@ -18,10 +18,11 @@ from harness.boot import BootRequest
 from harness.boot import boot as boot_machine
 from harness.debug import debug_session
 from harness.explore.case import read_replay
-from harness.explore.replay import check_build, debug_case, replay_case
+from harness.explore.picture import picture_case, picture_sweep
+from harness.explore.replay import check_build, debug_case
 from harness.explore.sweep import SweepRequest
 from harness.explore.sweep import sweep as sweep_calls
-from harness.explore.table import show_outcome, show_sweep
+from harness.explore.table import show_outcome, show_sweep, show_timeline
 from harness.guest import load_guest
 from harness.machine.config import MachineConfig
 from harness.report.terminal import show_bound, show_header, show_log, show_trouble, shown
@@ -234,7 +235,8 @@ def bench(ctx: Context, backend: str = "", json: str = "") -> None:
         "call": "sweep only this call (repeatable, or several with commas; default all)",
         "depth": "arrivals in a case: 1, or 2 for the interrupt calls (default 1)",
         "json": "write the verdict and the figures to this file",
-        "replay": "go to the case of this file: in GDB at a terminal, else, or with --json, run it",
+        "replay": "go to the case of this file: in GDB at a terminal, else run it and draw it",
+        "picture": "with --replay: run it and draw it, at a terminal too",
         "workers": "QEMUs side by side (default one a core)",
         "limit": "end at this many failures (default 10)",
         "fresh": "begin anew, whatever an interrupted sweep has done",
@@ -247,6 +249,7 @@ def explore(
     depth: int = 1,
     json: str = "",
     replay: str = "",
+    picture: bool = False,
     workers: int = 0,
     limit: int = 10,
     fresh: bool = False,
@@ -254,7 +257,7 @@ def explore(
     """Raise interrupts at every arrival point of the calls, and check what becomes of them."""
     with cli.verb(json):
         if replay:
-            _replay(Path(replay), json)
+            _replay(Path(replay), json, picture)
             return
         [(_, rom)] = _build([backend], "3.0", "")
         guest = write_guest(build_guest("checks"), BUILD)
@@ -271,24 +274,28 @@ def explore(
         )
         with cli.progress("exploring") as progress:
             report = sweep_calls(request, progress)
-        show_sweep(Console(), report)
+            parts = (load_rom(rom), load_guest(guest), request.config)
+            timelines, page = picture_sweep(report, request.folder, *parts)
+        show_sweep(Console(), report, timelines, page)
         if json:
-            cli.write_json(json, report.as_data())
+            cli.write_json(json, report.as_data() | {"map": str(page)})
         cli.end_with(report.verdict)
 
 
-def _replay(file: Path, json: str) -> None:
+def _replay(file: Path, json: str, picture: bool) -> None:
     replay = read_replay(file)
     [(image, path)] = _build([replay.backend], "3.0", "")
     check_build(replay, image.build_id, file)
     rom = load_rom(path)
     guest = load_guest(write_guest(build_guest("checks"), BUILD))
-    if sys.stdin.isatty() and not json:
+    if sys.stdin.isatty() and not (json or picture):
         if debug_case(replay.case, rom, guest, MachineConfig()):
             raise SystemExit(cli.FAILED)
         return
-    outcome = replay_case(replay.case, rom, guest, MachineConfig())
+    outcome, timeline, page = picture_case(replay.case, file, rom, guest, MachineConfig())
     show_outcome(Console(), outcome)
+    show_timeline(Console(), timeline)
+    Console().print(f"the same as a page: {shown(page)}", highlight=False, soft_wrap=True)
     verdict = "fail" if outcome.complaints else "pass"
     if json:
         cli.write_json(json, {"verdict": verdict, "build_id": image.build_id} | asdict(outcome))

@@ -1,11 +1,11 @@
-"""Go back to one case: run it again, or stand in GDB with the interrupt about to arrive."""
+"""Go back to one case: stand in GDB with the interrupt about to arrive."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from harness.debug import SETTINGS, find_gdb, quoted, run_gdb
 from harness.errors import HarnessError
-from harness.explore.case import Case, Outcome, Replay, shown_line
+from harness.explore.case import Case, Replay, shown_line
 from harness.explore.job import Sweeper
 from harness.explore.stage import Stage
 from harness.guest import GuestFile
@@ -15,20 +15,11 @@ from harness.rom import Rom
 
 def check_build(replay: Replay, build_id: str, file: Path) -> None:
     """Raise HarnessError when a replay file is of another ROM build."""
-    if replay.build_id != build_id:
+    if replay.build_id and replay.build_id != build_id:
         raise HarnessError(
             f"{file} is of the ROM build {replay.build_id}, and this one is {build_id}: its "
             "points are elsewhere now. Check out that build, or sweep this one."
         )
-
-
-def replay_case(case: Case, rom: Rom, guest: GuestFile, config: MachineConfig) -> Outcome:
-    """Run one case and judge it. Raises HarnessError for one that the ROM does not have."""
-    sweeper = Sweeper(config, rom, guest)
-    try:
-        return sweeper.run_case(case)
-    finally:
-        sweeper.close()
 
 
 def debug_case(

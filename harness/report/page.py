@@ -23,6 +23,9 @@ _PAGE = """\
 </html>
 """
 
+_VOID = {"br", "col"}
+"""Elements that have no end in HTML."""
+
 _STYLE = """\
 :root { --ink: #1c1f23; --paper: #fff; --dim: #667; --rule: #d5d8de; --band: #f2f4f7;
   --once: #009e73; --later: #56b4e9; --recorded: #e69f00; --waits: #cc79a7; --failed: #d55e00;
@@ -67,7 +70,7 @@ def tag(name: str, content: str = "", **attributes: str | float | None) -> str:
         for key, value in attributes.items()
         if value is not None
     )
-    return f"<{name}{words}>{content}</{name}>"
+    return f"<{name}{words}/>" if name in _VOID else f"<{name}{words}>{content}</{name}>"
 
 
 def _value(value: str | float) -> str:

@@ -9,6 +9,9 @@ WIDTH = 100
 
 _NUMBER, _GAP = 4, 2
 _SIGNS = {True: ("\N{RIGHTWARDS ARROW}", "\N{HORIZONTAL ELLIPSIS}"), False: ("->", "...")}
+ARROWS = ("\N{RIGHTWARDS ARROW}", "-")
+"""What a line begins with that says what happened."""
+
 _TITLES = ("vIF", "IF", "pending", "req", "serv", "handler")
 _LEGEND = (
     "vIF: virtual IF; IF: the real one; pending: vectors recorded;",

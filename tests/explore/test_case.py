@@ -22,7 +22,7 @@ def test_a_replay_file_says_what_was_written(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("nothing of the kind\n", "its first line"),
-        ("wedge case\nbackend bare\n", "does not say: build, call, start"),
+        ("wedge case\nbackend bare\n", "does not say: call, start"),
         ("wedge case\nbackend bare\nbuild 1\ncall Halt\nstart set\n", "does not say: arrival"),
         ("wedge case\narrival 3 line x\n", ":2: 'arrival 3 line x'"),
         ("wedge case\n\ncolour red\n", ":3: 'colour red'"),
@@ -33,6 +33,14 @@ def test_a_file_that_makes_no_sense_is_refused(tmp_path: Path, text: str, said: 
     file.write_text(text)
     with pytest.raises(HarnessError, match=said):
         read_replay(file)
+
+
+def test_a_file_written_by_hand_is_for_any_build(tmp_path: Path) -> None:
+    file = tmp_path / "a.case"
+    file.write_text("wedge case\nbackend bare\ncall Halt\nstart set\narrival 3 nmi\n")
+    replay = read_replay(file)
+    assert replay.case == Case("Halt", "set", (Arrival(3, NMI),))
+    check_build(replay, "0123", file)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
