@@ -54,7 +54,8 @@ class Outcome:
 
     `place` is where the last arrival was raised, `eip` where the case ended; `delivered` is the
     guest's log, `waiting` the vectors that were recorded or requested at the end, and `became` what
-    became of the last arrival (see `became.py`).
+    became of the last arrival (see `became.py`). `drained`: all held so far, and as some waited,
+    interrupts were enabled afterwards.
     """
 
     case: Case
@@ -65,6 +66,7 @@ class Outcome:
     waiting: tuple[int, ...] = ()
     complaints: tuple[str, ...] = ()
     became: str = ""
+    drained: bool = False
 
     @property
     def arrival(self) -> str:

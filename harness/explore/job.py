@@ -339,7 +339,7 @@ class _Sweep:
         point = draining(self._stage, self._start)
         run = replace(run, end=End(RETURNED, point.state))
         complaints = tuple(drained(run, self._stage.run(point, ())))
-        return replace(outcome, complaints=complaints)
+        return replace(outcome, complaints=complaints, drained=True)
 
     def _is_of_call(self, point: Point) -> bool:
         """Whether a point is in the ROM, or where the call leads: not in a handler of the guest's,

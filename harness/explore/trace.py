@@ -25,12 +25,12 @@ WHOLE_STACK = 1 << 32
 def trace(sweeper: Sweeper, outcome: Outcome, listing: Mapping[int, Instruction]) -> CaseTimeline:
     """The timeline of a case that was run; `listing` is what `read_listing` answers.
 
-    One that returns while a vector waits goes on in a call of EnableInterrupts, as when it is
-    judged. One that hangs, sleeps on or is lost is followed as far as it goes, and says so.
-    Raises HarnessError for a case that this ROM does not have.
+    One that was drained goes on in a call of EnableInterrupts. One that hangs, sleeps on or is lost
+    is followed as far as it goes, and says so. Raises HarnessError for a case that this ROM does
+    not have.
     """
     way = _Way(sweeper, outcome.case)
-    way.go(drain=bool(outcome.waiting) and outcome.ending == RETURNED)
+    way.go(outcome.drained)
     steps = tuple(_Rows(sweeper, way, listing).steps())  # on a new machine, should that have died
     ending = way.ending or "It returned."
     if outcome.ending != RETURNED and not way.ending:

@@ -30,8 +30,8 @@ _LOOKS: Mapping[str, tuple[str, str, str]] = {
 """Of each kind: class, sign, and what it says in the legend."""
 
 _STYLE = """\
-.legend { display: flex; flex-wrap: wrap; gap: .3rem 1.6rem; margin: .8rem 0; padding: 0; }
-.legend li { list-style: none; flex: none; } .legend b { margin-right: .4rem; }
+.legend { margin: .8rem 0; padding: 0; }
+.legend li { display: inline-block; margin: 0 1.6rem .3rem 0; } .legend b { margin-right: .4rem; }
 .o { --k: var(--once); } .l { --k: var(--later); } .r { --k: var(--recorded); }
 .q { --k: var(--waits); } .x { --k: var(--failed); }
 td.o, td.l, td.r, td.q, td.x, .legend b { background: var(--k); color: #000; text-align: center;
