@@ -17,11 +17,12 @@ from harness.bench.table import show_bench
 from harness.boot import BootRequest
 from harness.boot import boot as boot_machine
 from harness.debug import debug_session
-from harness.explore.replay import check_build, debug_replay, read, replay_case, replay_script
+from harness.explore.picture import picture_case, picture_sweep
+from harness.explore.replay import check_build, debug_replay, read, replay_script
 from harness.explore.script import Script
 from harness.explore.sweep import SweepRequest
 from harness.explore.sweep import sweep as sweep_calls
-from harness.explore.table import show_difference, show_outcome, show_sweep
+from harness.explore.table import show_difference, show_outcome, show_sweep, show_timeline
 from harness.guest import load_guest
 from harness.machine.config import MachineConfig
 from harness.report.terminal import show_bound, show_header, show_log, show_trouble, shown
@@ -235,6 +236,7 @@ def bench(ctx: Context, backend: str = "", json: str = "") -> None:
         "depth": "arrivals in a case: 1, or 2 for the interrupt calls (default 1)",
         "json": "write the verdict and the figures to this file",
         "replay": "go to the case or script of this file: in GDB at a terminal, else run it",
+        "picture": "with --replay of a case: run it and draw it, at a terminal too",
         "workers": "QEMUs side by side (default one a core)",
         "limit": "end at this many failures (default 10)",
         "fresh": "begin anew, whatever an interrupted sweep has done",
@@ -247,6 +249,7 @@ def explore(
     depth: int = 1,
     json: str = "",
     replay: str = "",
+    picture: bool = False,
     workers: int = 0,
     limit: int = 10,
     fresh: bool = False,
@@ -254,7 +257,7 @@ def explore(
     """Raise interrupts at every arrival point of the calls, and check what becomes of them."""
     with cli.verb(json):
         if replay:
-            _replay(Path(replay), json)
+            _replay(Path(replay), json, picture)
             return
         [(_, rom)] = _build([backend], "3.0", "")
         guest = write_guest(build_guest("checks"), BUILD)
@@ -271,20 +274,22 @@ def explore(
         )
         with cli.progress("exploring") as progress:
             report = sweep_calls(request, progress)
-        show_sweep(Console(), report)
+            parts = (load_rom(rom), load_guest(guest), request.config)
+            timelines, page = picture_sweep(report, request.folder, *parts)
+        show_sweep(Console(), report, timelines, page)
         if json:
-            cli.write_json(json, report.as_data())
+            cli.write_json(json, report.as_data() | {"map": str(page)})
         cli.end_with(report.verdict)
 
 
-def _replay(file: Path, json: str) -> None:
+def _replay(file: Path, json: str, picture: bool) -> None:
     """Go to the case, or play the script, of a replay file; in GDB at a terminal."""
     replay = read(file)
     [(image, path)] = _build([replay.backend], "3.0", "")
     check_build(replay, image.build_id, file)
     rom = load_rom(path)
     guest = load_guest(write_guest(build_guest("checks"), BUILD))
-    if sys.stdin.isatty() and not json:
+    if sys.stdin.isatty() and not (json or picture):
         if debug_replay(replay, rom, guest, MachineConfig()):
             raise SystemExit(cli.FAILED)
         return
@@ -294,8 +299,10 @@ def _replay(file: Path, json: str) -> None:
         show_difference(console, replay, difference)
         bad, data = difference is not None, {"difference": difference and asdict(difference)}
     else:
-        outcome = replay_case(replay.case, rom, guest, MachineConfig())
+        outcome, timeline, page = picture_case(replay.case, file, rom, guest, MachineConfig())
         show_outcome(console, outcome)
+        show_timeline(console, timeline)
+        console.print(f"the same as a page: {shown(page)}", highlight=False, soft_wrap=True)
         bad, data = bool(outcome.complaints), asdict(outcome)
     verdict = "fail" if bad else "pass"
     if json:

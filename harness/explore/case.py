@@ -56,7 +56,9 @@ class Outcome:
     """What came of a case. `complaints` are sentences; none of them: all held.
 
     `place` is where the last arrival was raised, `eip` where the case ended; `delivered` is the
-    guest's log, and `waiting` the vectors that were recorded or requested at the end.
+    guest's log, `waiting` the vectors that were recorded or requested at the end, and `became` what
+    became of the last arrival (see `became.py`). `drained`: all held so far, and as some waited,
+    interrupts were enabled afterwards.
     """
 
     case: Case
@@ -66,6 +68,13 @@ class Outcome:
     delivered: tuple[Entered, ...] = ()
     waiting: tuple[int, ...] = ()
     complaints: tuple[str, ...] = ()
+    became: str = ""
+    drained: bool = False
+
+    @property
+    def arrival(self) -> str:
+        """What arrived last, as a person reads it; nothing for no arrival."""
+        return shown_line(self.case.arrivals[-1].line) if self.case.arrivals else ""
 
 
 def shown_line(line: int) -> str:
@@ -90,7 +99,7 @@ def case_text(case: Case, backend: str, build_id: str, notes: Sequence[str] = ()
 
 @dataclass(frozen=True)
 class Replay:
-    """A replay file, read."""
+    """A replay file, read. One that was written by hand may name no build: it is for any."""
 
     backend: str
     build_id: str
@@ -120,9 +129,9 @@ def read_replay(path: Path) -> Replay:
             values[word] = value
         else:
             raise HarnessError(f"{path}:{number}: {line!r} is no line of a replay file.")
-    missing = {"backend", "build", "call", "start"} - values.keys()
+    missing = {"backend", "call", "start"} - values.keys()
     if missing or not (arrivals or none):
         what = ", ".join(sorted(missing)) or "arrival"
         raise HarnessError(f"The replay file {path} does not say: {what}.")
     case = Case(values["call"], values["start"], tuple(arrivals))
-    return Replay(values["backend"], values["build"], case)
+    return Replay(values["backend"], values.get("build", ""), case)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.booted import BootedMachine
 from harness.errors import HarnessError, MachineDied
+from harness.explore.became import became
 from harness.explore.calls import Variant
 from harness.explore.case import DIED, FAILED, NMI, RETURNED, SLEEPS, Arrival, Case, Outcome
 from harness.explore.judge import Place, Run, drained, enabled_places, judge
@@ -15,6 +16,7 @@ from harness.explore.state import STACK_RANGE, State
 from harness.explore.walk import WalkFailed, key, walk
 from harness.guest import GuestFile
 from harness.machine.config import MachineConfig
+from harness.report.grid import WRONG, worst
 from harness.rom import Rom
 
 Beat = Callable[[int, int], None]
@@ -32,13 +34,27 @@ class Job:
 
 @dataclass
 class JobResult:
-    """What a job did; `failures` are the outcomes with complaints."""
+    """What a job did; `failures` are the outcomes with complaints.
+
+    `places` has what became of what arrives last, by the instruction at which and then by what it
+    is: the worst, where the sweep came there in several ways.
+    """
 
     job: Job
     points: int = 0
     cases: int = 0
     seconds: float = 0.0
     failures: list[Outcome] = field(default_factory=list)
+    places: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def note(self, outcome: Outcome) -> None:
+        """Note an outcome."""
+        if outcome.complaints:
+            self.failures.append(outcome)
+        if outcome.place and outcome.became:
+            cells = self.places.setdefault(outcome.place, {})
+            known = cells.get(outcome.arrival, outcome.became)
+            cells[outcome.arrival] = worst([known, outcome.became])
 
 
 class Sweeper:
@@ -91,10 +107,10 @@ class Sweeper:
             result.points += points
             result.cases += cases
             beat(points, cases)
-            if outcome is not None and outcome.complaints:
-                result.failures.append(outcome)
-                if len(result.failures) >= limit:
-                    break
+            if outcome is not None:
+                result.note(outcome)
+            if len(result.failures) >= limit:
+                break
         result.seconds = time.monotonic() - started
         return result
 
@@ -121,6 +137,22 @@ class Sweeper:
 
 def _job_of(case: Case) -> Job:
     return Job(case.variant, case.start, max(len(case.arrivals), 1))
+
+
+def draining(stage: Stage, start: Start) -> Point:
+    """A call of EnableInterrupts where a case has returned, for the vectors that wait there.
+
+    The EOI of a line that holds others back counts as sent.
+    """
+    at = stage.capture()
+    esp = at["esp"] - 4
+    returned = stage.booted.label("returned").to_bytes(4, "little")
+    at = at.with_memory(STACK_RANGE, returned, esp - stage.ranges[STACK_RANGE].address)
+    stub = stage.booted.rom.stub("EnableInterrupts")
+    at = at.with_registers({"esp": esp, "eip": stub})
+    if start.held:
+        at = replace(at, pics=replace(at.pics, isr=at.pics.isr & ~(1 << HOLDING)))
+    return Point(at)
 
 
 @dataclass(frozen=True)
@@ -295,17 +327,19 @@ class _Sweep:
             *(End(RETURNED, found.reference), found.reference, found.enabled),
         )
         try:
-            outcome = judge(replace(run, end=stage.run(point, lines)), case)
+            run = replace(run, end=stage.run(point, lines))
+            outcome = judge(run, case)
             if outcome.ending != RETURNED:
                 stage.restore()
                 if outcome.ending == SLEEPS and outcome.complaints:
-                    outcome = judge(replace(run, end=stage.run(point, lines, LIMIT)), case)
+                    run = replace(run, end=stage.run(point, lines, LIMIT))
+                    outcome = judge(run, case)
             drains = outcome.ending == RETURNED and not self._variant.to_user
             if drains and outcome.waiting and not outcome.complaints:
                 outcome = self._drain(run, outcome)
             if outcome.complaints:
                 stage.restore()
-            return outcome
+            return replace(outcome, became=became(run, outcome))
         except MachineDied as error:
             return self._lost(case, error, point.state["eip"])
 
@@ -319,22 +353,14 @@ class _Sweep:
             self._stage.restore()
         place = "" if eip is None else self._stage.view.place_of(eip)
         text = f"QEMU died: {str(error).splitlines()[0]}" if died else str(error)
-        return Outcome(case, DIED if died else FAILED, place, complaints=(text,))
+        return Outcome(case, DIED if died else FAILED, place, complaints=(text,), became=WRONG)
 
     def _drain(self, run: Run, outcome: Outcome) -> Outcome:
-        """Enable interrupts after the case, the EOI of a line that holds others back sent."""
-        stage = self._stage
-        at = stage.capture()
-        esp = at["esp"] - 4
-        returned = stage.booted.label("returned").to_bytes(4, "little")
-        at = at.with_memory(STACK_RANGE, returned, esp - stage.ranges[STACK_RANGE].address)
-        stub = stage.booted.rom.stub("EnableInterrupts")
-        at = at.with_registers({"esp": esp, "eip": stub})
-        if self._start.held:
-            at = replace(at, pics=replace(at.pics, isr=at.pics.isr & ~(1 << HOLDING)))
-        run = replace(run, end=End(RETURNED, at))
-        complaints = tuple(drained(run, stage.run(Point(at), ())))
-        return replace(outcome, complaints=complaints)
+        """Enable interrupts after the case."""
+        point = draining(self._stage, self._start)
+        run = replace(run, end=End(RETURNED, point.state))
+        complaints = tuple(drained(run, self._stage.run(point, ())))
+        return replace(outcome, complaints=complaints, drained=True)
 
     def _is_of_call(self, point: Point) -> bool:
         """Whether a point is in the ROM, or where the call leads: not in a handler of the guest's,

@@ -11,7 +11,7 @@ from harness.booted import Booted, BootedMachine
 from harness.debug import SETTINGS, find_gdb, quoted, run_gdb
 from harness.errors import HarnessError
 from harness.explore.beside import Beside, Difference, play
-from harness.explore.case import FIRST_LINE, Case, Outcome, Replay, read_replay, shown_line
+from harness.explore.case import FIRST_LINE, Case, Replay, read_replay, shown_line
 from harness.explore.job import Sweeper
 from harness.explore.script import HEADER, Script, ScriptError, parse
 from harness.guest import GuestFile
@@ -42,17 +42,11 @@ def read(file: Path) -> Replay | Script:
 
 def check_build(replay: Replay | Script, build_id: str, file: Path) -> None:
     """Raise HarnessError when a replay file is of another ROM build."""
-    if replay.build_id != build_id:
+    if replay.build_id and replay.build_id != build_id:
         raise HarnessError(
             f"{file} is of the ROM build {replay.build_id}, and this one is {build_id}: it need "
             "not show the same there. Check out that build, or explore this one."
         )
-
-
-def replay_case(case: Case, rom: Rom, guest: GuestFile, config: MachineConfig) -> Outcome:
-    """Run one case and judge it. Raises HarnessError for one that the ROM does not have."""
-    with closing(Sweeper(config, rom, guest)) as sweeper:
-        return sweeper.run_case(case)
 
 
 def replay_script(

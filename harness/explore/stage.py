@@ -317,6 +317,12 @@ class Stage:
             self._write_code(offset, data)
         self._patches = dict(patches)
 
+    def is_patched(self, offset: int, size: int) -> bool:
+        """Whether a patch changes any of these bytes of the block."""
+        return any(
+            at < offset + size and offset < at + len(data) for at, data in self._patches.items()
+        )
+
     def _write_code(self, offset: int, data: bytes) -> None:
         at = self.booted.rom.block + offset
         self._unpatched.setdefault(offset, self.booted.control.read(at, len(data)))

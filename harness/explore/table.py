@@ -1,5 +1,8 @@
 """A sweep as a person reads it: a line a call, each failure with the command that replays it."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -9,11 +12,18 @@ from harness.explore.case import Outcome
 from harness.explore.script import Script
 from harness.explore.sweep import SweepReport
 from harness.report.log import PASS
+from harness.report.steps import CaseTimeline, Fold, Shown, around, folded
+from harness.report.steps_text import ARROWS, timeline_text
 from harness.report.terminal import shown
 
 
-def show_sweep(console: Console, report: SweepReport) -> None:
-    """The table, the failures, and the figures."""
+def show_sweep(
+    console: Console, report: SweepReport, timelines: Sequence[CaseTimeline], page: Path
+) -> None:
+    """The table, the failures, where the map is, and the figures.
+
+    timelines: of the failures, in their order; the first one is shown as far as it matters.
+    """
     table = Table(box=None, pad_edge=False, collapse_padding=True)
     table.add_column("call", no_wrap=True)
     for title in ("points", "cases", "failures"):
@@ -22,19 +32,37 @@ def show_sweep(console: Console, report: SweepReport) -> None:
         failures = f"[bold red]{figures.failures}[/]" if figures.failures else "0"
         table.add_row(escape(name), f"{figures.points:,}", f"{figures.cases:,}", failures)
     console.print(table)
-    for outcome, path in zip(report.failures, report.replays, strict=True):
+    for index, (outcome, path) in enumerate(zip(report.failures, report.replays, strict=True)):
         console.print()
         show_outcome(console, outcome)
-        console.print(f"  inv explore --replay {shown(path)}", markup=False, soft_wrap=True)
+        if index == 0:
+            timeline = timelines[index]
+            items = around(folded(timeline.steps, timeline.arrivals), timeline.arrivals)
+            show_timeline(console, timeline, items)
+        lines = (f"inv explore --replay {shown(path)}", shown(path.with_suffix(".html")))
+        for line in lines:
+            console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
     if report.stopped:
         console.print("\nThe sweep ended early, at the limit of failures.", highlight=False)
+    console.print(f"\nthe map: {shown(page)}", markup=False, highlight=False, soft_wrap=True)
     data = report.as_data()
     colour = "green" if report.verdict == PASS else "bold red"
     console.print(
-        f"\n[{colour}]{report.verdict}[/]  {data['points']:,} points, {data['cases']:,} cases, "
+        f"[{colour}]{report.verdict}[/]  {data['points']:,} points, {data['cases']:,} cases, "
         f"{data['failures']} failures, {report.rate:.0f} cases a second",
         highlight=False,
     )
+
+
+def show_timeline(
+    console: Console, timeline: CaseTimeline, items: Sequence[Shown | Fold] | None = None
+) -> None:
+    """The timeline of a case; of these items alone, if they are given."""
+    console.print()
+    for line in timeline_text(timeline, items, "utf" in console.encoding.lower()):
+        style = "bold" if line.lstrip()[:1] in ARROWS else ""
+        console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+    console.print()
 
 
 def show_outcome(console: Console, outcome: Outcome) -> None:

@@ -32,22 +32,27 @@ class WalkFailed(HarnessError):
 
 
 def walk(
-    stage: Stage, begin: Point, lines: Sequence[int], stop: Callable[[State], bool] | None = None
+    stage: Stage,
+    begin: Point,
+    lines: Sequence[int],
+    stop: Callable[[State], bool] | None = None,
+    seen: list[Point] | None = None,
 ) -> list[Point]:
     """The boundaries from a point, with these interrupts raised there, to where the call leads.
 
     Both ends are included, and handlers that are entered; the end is at the label, before its
-    instruction. stop: ends the walk before a state for which it answers true. Raises WalkFailed.
+    instruction. stop: ends the walk before a state for which it answers true. seen: an empty list
+    that the points are put into, so that those before a failure are known. Raises WalkFailed.
     """
     ends = {address - 1 for address in stage.stops}
-    points: list[Point] = []
+    points: list[Point] = [] if seen is None else seen
     visited: Counter[int] = Counter()
     before: State | None = None  # one instruction earlier, if that one casts a shadow
     stalled = 0
     if not _begin(stage, begin, lines):
-        asleep = Point(replace(begin.state, pics=stage.capture().pics), asleep=True)
+        points.append(Point(replace(begin.state, pics=stage.capture().pics), asleep=True))
         stage.restore()
-        return [asleep]
+        return points
     while True:
         state = stage.capture()
         executed = before is not None and 0 < state["eip"] - before["eip"] <= LONGEST_SHADOWING

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.explore.case import NMI, Arrival, Case, case_text, read_replay
+from harness.explore.case import NMI, Arrival, Case, Replay, case_text, read_replay
 
 CASE = Case("IRET(kernel, IF set)", "clear, 5 pending", (Arrival(3, 9), Arrival(20, NMI)))
 
@@ -21,7 +21,7 @@ def test_a_replay_file_says_what_was_written(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("nothing of the kind\n", "its first line"),
-        ("wedge case\nbackend bare\n", "does not say: build, call, start"),
+        ("wedge case\nbackend bare\n", "does not say: call, start"),
         ("wedge case\nbackend bare\nbuild 1\ncall Halt\nstart set\n", "does not say: arrival"),
         ("wedge case\narrival 3 line x\n", ":2: 'arrival 3 line x'"),
         ("wedge case\n\ncolour red\n", ":3: 'colour red'"),
@@ -32,6 +32,13 @@ def test_a_file_that_makes_no_sense_is_refused(tmp_path: Path, text: str, said: 
     file.write_text(text)
     with pytest.raises(HarnessError, match=said):
         read_replay(file)
+
+
+def test_a_file_written_by_hand_is_for_any_build(tmp_path: Path) -> None:
+    file = tmp_path / "a.case"
+    file.write_text("wedge case\nbackend bare\ncall Halt\nstart set\narrival 3 nmi\n")
+    replay = read_replay(file)
+    assert replay == Replay("bare", "", Case("Halt", "set", (Arrival(3, NMI),)))
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
