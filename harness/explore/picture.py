@@ -19,6 +19,7 @@ from harness.report.steps import CaseTimeline
 from harness.report.steps_html import timeline_page
 from harness.report.terminal import shown
 from harness.rom import Rom
+from rom.build import write_file
 
 
 def picture_case(
@@ -26,7 +27,8 @@ def picture_case(
 ) -> tuple[Outcome, CaseTimeline, Path]:
     """Run one case and judge it; its timeline, and the page of that beside the replay file.
 
-    Raises HarnessError for a case that the ROM does not have.
+    Raises HarnessError for a case that the ROM does not have, BuildError for a folder that cannot
+    be written to.
     """
     with _sweeper(config, rom, guest) as sweeper:
         outcome = sweeper.run_case(case)
@@ -39,7 +41,8 @@ def picture_sweep(
 ) -> tuple[list[CaseTimeline], Path]:
     """Write the page of each failure beside its replay file, and the map of the sweep.
 
-    Answers the timelines, in the order of the failures, and the map's path. Raises HarnessError.
+    Answers the timelines, in the order of the failures, and the map's path. Raises HarnessError,
+    BuildError.
     """
     for old in folder.glob(f"{report.backend}-failure-*.html"):
         old.unlink()
@@ -49,7 +52,8 @@ def picture_sweep(
             pairs = list(zip(report.failures, report.replays, strict=True))
             found = list(_timelines(sweeper, rom, pairs))
     page = folder / f"{report.backend}-depth-{report.depth}.html"
-    page.write_text(map_page(sweep_map(report, rom, guest, [path for _, path in found])))
+    drawn = map_page(sweep_map(report, rom, guest, [path for _, path in found]))
+    write_file(page, drawn.encode())
     return [timeline for timeline, _ in found], page
 
 
@@ -77,5 +81,5 @@ def _timelines(
             timeline = CaseTimeline(str(outcome.case), outcome.complaints, (), str(error))
         timeline = replace(timeline, command=f"inv explore --replay {shown(file)}")
         page = file.with_suffix(".html")
-        page.write_text(timeline_page(timeline))
+        write_file(page, timeline_page(timeline).encode())
         yield timeline, page

@@ -3,12 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from harness.explore.case import NMI, shown_line
 from harness.explore.code import Instruction, Labels, read_listing
 from harness.explore.job import JobResult
 from harness.explore.sweep import SweepReport
 from harness.guest import GuestFile
 from harness.report.grid import CallMap, Row, SweepMap, worst
 from harness.rom import Rom
+
+NMI_TEXT = shown_line(NMI)
 
 ASLEEP = ", asleep"
 """Behind the place of an arrival in a HLT that has begun to wait."""
@@ -53,19 +56,22 @@ def _facts(report: SweepReport) -> Iterator[str]:
         f"{points:,} points at {inside:,} instructions of the ROM, {cases:,} cases, "
         f"{len(report.failures)} failures. Build {report.build_id[:12]}."
     )
+    second = ", after another anywhere in the call" if report.depth == 2 else ""
     yield (
-        "A row is an instruction; a column is what arrives right before it, line or NMI, in a call "
-        "made from the start above. The worst outcome of all ways to an instruction is shown."
+        f"A row is an instruction; a column is what arrives right before it, line or NMI{second}, "
+        "in a call made from the start above. Of several ways to an instruction the worst outcome "
+        "is shown."
     )
     if report.stopped:
         yield "The sweep ended early, at the limit of failures."
 
 
 def _columns(results: Sequence[JobResult]) -> Iterator[tuple[str, str]]:
-    """A start and an arrival each, in the order in which the sweep comes to them."""
+    """A start and an arrival each: the lines by their numbers, the NMI last."""
     for result in results:
-        arrivals = dict.fromkeys(line for cells in result.places.values() for line in cells)
-        yield from ((result.job.start, line) for line in arrivals)
+        arrivals = {arrival for cells in result.places.values() for arrival in cells}
+        for arrival in sorted(arrivals, key=lambda text: (text == NMI_TEXT, len(text), text)):
+            yield result.job.start, arrival
 
 
 class _Rows:

@@ -53,7 +53,8 @@ tr:hover td.o, tr:hover td.l, tr:hover td.r, tr:hover td.q, tr:hover td.x
 .index td, .index th { text-align: right; padding: .05rem .7rem; }
 .index td:first-child, .index th:first-child { text-align: left; }
 .share { display: flex; width: 16rem; height: .9rem; } .share i { background: var(--k); }
-.failures li { margin: .4rem 0; } section { break-inside: auto; } tr { break-inside: avoid; }
+.failures li { margin: .4rem 0; } section { overflow-x: auto; } tr { break-inside: avoid; }
+@page { size: landscape; }
 """
 
 

@@ -1,6 +1,7 @@
 """`inv explore`: figures, exit statuses, and the way back to one case."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,8 @@ def test_the_figures_of_a_sweep_are_written(inv: Inv) -> None:
     assert list(data["calls"]) == ["GetIDT", "GetLDT", "GetTR"]
     assert (data["points"], data["cases"], data["failures"]) == (72, 216, 0)
     assert "pass  72 points, 216 cases, 0 failures" in done.stdout
+    assert "GetTR" in Path(data["map"]).read_text()
+    assert f"the map: {data['map']}" in done.stdout
 
 
 def test_a_call_that_is_not_known_is_a_usage_error(inv: Inv) -> None:
@@ -44,6 +47,8 @@ def test_a_case_is_run_again_without_a_terminal(inv: Inv, replay: Path) -> None:
     data = json.loads((inv.folder / "out.json").read_text())
     assert (data["verdict"], data["place"]) == ("pass", "EnableInterrupts+0xb")
     assert [entry["vector"] for entry in data["delivered"]] == [0x24]
+    assert re.search(r"EnableInterrupts\+0xb +cmpl \$0, %ss:pending +set +set +4\n", done.stdout)
+    assert "vector 24 is delivered" in replay.with_suffix(".html").read_text()
 
 
 def test_a_case_of_another_build_is_refused(inv: Inv) -> None:
