@@ -261,7 +261,7 @@ def explore(
             return
         [(_, rom)] = _build([backend], "3.0", "")
         guest = write_guest(build_guest("checks"), BUILD)
-        calls = tuple(name for names in call for name in names.split(",") if name)
+        calls = tuple(name.strip() for names in call for name in names.split(","))
         request = SweepRequest(
             rom,
             guest,

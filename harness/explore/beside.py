@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from harness.booted import Booted
 from harness.errors import HarnessError
 from harness.explore.driver import Driver
-from harness.explore.model import Model, State
+from harness.explore.model import Impossible, Model, State
 from harness.explore.script import Event, Script
 
 
@@ -71,9 +71,16 @@ def compare(due: State, found: State) -> dict[str, tuple[object, object]]:
 
 
 def play(booted: Booted, events: Iterable[Event]) -> Difference | None:
-    """Play events on a guest at `ready`, up to the first difference."""
+    """Play events on a guest at `ready`, up to the first difference.
+
+    Raises HarnessError for one that cannot happen where the guest stands.
+    """
     both = Beside(booted)
-    for event in events:
-        if (difference := both.happen(event)) is not None:
+    for number, event in enumerate(events, 1):
+        try:
+            difference = both.happen(event)
+        except Impossible as error:
+            raise HarnessError(f"Event {number}, {event}, cannot happen: {error}") from None
+        if difference is not None:
             return difference
     return None

@@ -195,7 +195,7 @@ def _ports() -> Iterator[Variant]:
         yield Variant(f"INS{width}", f"INS{width}", given, results=results, writes=writes)
         given = {"edx": 0x80, "esi": buffer, "ecx": 3}
         yield Variant(f"OUTS{width}", f"OUTS{width}", given, results=("esi", "ecx"))
-    yield Variant("SetIOPLMask", "SetIOPLMask", {"eax": 0x1000})
+    yield Variant("SetIOPLMask", "SetIOPLMask", {"eax": 0x1000}, results=("eflags",))
     yield Variant("IODelay", "IODelay")
 
 

@@ -24,7 +24,8 @@ def read(file: Path) -> Replay | Script:
     try:
         text = file.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise HarnessError(f"The replay file {file} cannot be read: {error}.") from None
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise HarnessError(f"The replay file {file} cannot be read: {why}.") from None
     lines = [line for line in text.splitlines() if line.partition("#")[0].strip()]
     first = lines[0].split() if lines else []
     if first[:1] == [HEADER]:

@@ -98,7 +98,7 @@ def untouched(variant: Variant, begin: State, end: State) -> State:
     row = by_name(variant.call)
     changed = {name.lower() for name in row.clobbers} | set(variant.results)
     kept = [name for name in KEPT if name not in changed]
-    if row.returns:
+    if row.returns and "eflags" not in variant.results:
         kept.append("eflags")  # the arithmetic ones are looked at if the row says that they stay
     return end.with_registers({name: begin[name] for name in kept})
 

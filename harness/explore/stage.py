@@ -3,15 +3,18 @@
 A case costs a few round trips and no snapshot: the state is written back by memory.
 """
 
+import os
 import struct
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from harness.booted import LOG_ENTRY, Booted
 from harness.errors import MachineDied, MachineError, WaitTimeout
 from harness.explore import calls, state
+from harness.explore.begin import STACK, begin_state, sysenter_esp
 from harness.explore.calls import (
     FAR_DS,
     KERNEL_CS,
@@ -24,21 +27,19 @@ from harness.explore.calls import (
 )
 from harness.explore.case import GAVE_UP, HANGS, NMI, RETURNED, SHUT_DOWN, SLEEPS
 from harness.explore.start import STARTS, go_to
-from harness.explore.state import LOG, PATTERN, STACK_RANGE, Pics, Range, State
+from harness.explore.state import LOG, Pics, Range, State
 from harness.explore.view import View
 from harness.machine.snapshot import Snapshot
 from harness.machine.wire import Wire
-from rom.interface.call import Segments
-from rom.interface.calls import by_name
 
 LIMIT = 0.5
 """Seconds that a case may run; it takes less than a millisecond."""
 
+LONG = 5.0
+"""Seconds for a way that is known to end, and at the most for a case when this machine is busy."""
+
 PATIENCE = 0.02
 """Seconds until it is looked whether a case that has not ended sleeps in HLT."""
-
-STACK = 768
-"""Bytes of the kernel's stack that are part of a state."""
 
 ENTRIES = 8
 """Entries of the guest's log that are; no case enters more handlers."""
@@ -50,23 +51,6 @@ RAISE_NMI = "qRcmd," + b"nmi".hex()
 """The monitor's command, which prints nothing, as a packet: one round trip less than by QMP."""
 
 TRAP = 5
-
-MARKED = {
-    **{"eax": 0xA1A2A3A4, "ecx": 0xC1C2C3C4, "edx": 0xD1D2D3D4, "ebx": 0xB1B2B3B4},
-    **{"ebp": 0xE1E2E3E4, "esi": 0x51525354, "edi": 0xF1F2F3F4},
-}
-
-
-CALLERS = (0xCAFFFF01, 0xCAFFFF02, 0xCAFFFF03)
-"""What stands above a call's own part of the stack; what leads to user mode has nothing there."""
-
-FLAGS = 0x2408D5
-"""EFLAGS that are set at the stub: AC and ID, and all arithmetic ones."""
-
-
-def sysenter_esp(top: int) -> int:
-    """The kernel's stack after SYSENTER, clear of what interrupts user code: that is at the top."""
-    return top - 320
 
 
 @dataclass(frozen=True)
@@ -162,12 +146,8 @@ class Stage:
         return found.with_memory(LOG, log)
 
     def begin(self, variant: Variant, start: str) -> State:
-        """Make the states' ranges those of a call, and answer the state at its stub.
-
-        All registers that are no arguments hold values of their own. DS and ES reach nothing
-        when the call's row says that it may not rely on them; FS and GS never do.
-        """
-        rom, label = self.booted.rom, self.booted.label
+        """Make the states' ranges those of a call, and answer the state in which it begins."""
+        rom = self.booted.rom
         if self._timed:
             self.restore()
         self._timed = variant.masked is not None
@@ -175,31 +155,8 @@ class Stage:
         extra = [Range(*where) for where in variant.writes]
         extra += [Range(rom.block + offset, size) for offset, size in variant.block_writes]
         self.ranges = (*self._base, *extra)
-        base = self._starts[start]
         memory = [self.booted.control.read(where.address, where.size) for where in extra]
-        pics = replace(base.pics, imr=0 if variant.masked is None else 1 << variant.masked)
-        begin = State(base.registers, (*base.memory, *memory), pics)
-        row = by_name(variant.call)
-        stub = rom.stub(variant.call)
-        stack = (label("returned"), *variant.stack) if row.returns else variant.stack
-        data_segment = KERNEL_DS if row.segments is Segments.FLAT else FAR_DS
-        segments = {"ds": data_segment, "es": data_segment, "fs": FAR_DS, "gs": FAR_DS}
-        if variant.to_user or STARTS[start].by_sysenter:
-            # An IRET to user mode makes null what the user may not have.
-            segments = dict.fromkeys(segments, USER_DS)
-        if STARTS[start].by_sysenter:
-            stack = (stub, *stack)
-            place = {"eip": calls.IN_USER, "esp": base["esp"]}
-            bottom = sysenter_esp(label("kernel_stack_top"))
-        else:
-            stack = stack if variant.to_user else (*stack, *CALLERS)
-            bottom = base["esp"] - 4 * len(stack)
-            place = {"eip": stub, "esp": bottom}
-        offset = bottom - self._base[STACK_RANGE].address
-        data = bytes([PATTERN]) * offset + struct.pack(f"<{len(stack)}I", *stack)
-        flags = {"eflags": base["eflags"] | FLAGS}
-        registers = {**MARKED, **segments, **variant.registers, **place, **flags}
-        return begin.with_memory(STACK_RANGE, data).with_registers(registers)
+        return begin_state(self.booted, variant, STARTS[start], self._starts[start], memory)
 
     def capture(self) -> State:
         """The state of the stopped machine; nothing in it changes by that."""
@@ -221,7 +178,7 @@ class Stage:
             except WaitTimeout:
                 if self._halted():
                     return End(SLEEPS, self._captured_at_rest())
-                self._go("c")
+                self._go_on()
         except WaitTimeout:
             return End(SLEEPS if self._halted() else HANGS, self._captured_at_rest())
         except MachineDied:
@@ -230,6 +187,23 @@ class Stage:
             return End(SHUT_DOWN, self._captured_at_rest())
         end = self._captured_at_rest()
         return End(self.stops.get(end["eip"], SHUT_DOWN), end)
+
+    def _go_on(self) -> None:
+        """Run on, until QEMU has had LIMIT seconds: by the clock, but for those it had to wait."""
+        begun, deadline = self._used(), time.monotonic() + LONG
+        while True:
+            try:
+                return self._go("c")
+            except WaitTimeout:
+                waited = self._used() - begun < LIMIT / 2 and not self._halted()
+                if not waited or time.monotonic() > deadline:
+                    raise
+
+    def _used(self) -> float:
+        """Seconds of processor time that QEMU has used."""
+        stat = Path(f"/proc/{self.booted.machine.pid}/stat").read_text()
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def _halted(self) -> bool:
         return self.booted.machine.monitor.processor().halted
@@ -310,7 +284,7 @@ class Stage:
             self.wire.exchange(f"Qqemu.sstep={flags:x}")
             self._step_flags = flags
 
-    def step(self, limit: float = LIMIT) -> None:
+    def step(self, limit: float = LONG) -> None:
         """Execute one instruction. Raises WaitTimeout, MachineError when the machine is lost."""
         if self.wire.go("s", timeout=limit) != TRAP:
             raise MachineError("The machine stopped by itself.")
@@ -319,7 +293,7 @@ class Stage:
         """Run to the first of many addresses."""
         self.wire.exchange(*(f"Z1,{address:x},1" for address in addresses))
         try:
-            self._go("c")
+            self._go("c", limit=LONG)
         finally:
             self.wire.exchange(*(f"z1,{address:x},1" for address in addresses))
 

@@ -188,7 +188,7 @@ def plan(request: SweepRequest, rom: Rom, guest: GuestFile) -> list[Job]:
             raise HarnessError(f"{name} is not swept: {NOT_SWEPT[name]}.")
         if name not in {variant.call for variant in known}:
             calls = ", ".join(dict.fromkeys([*GROUPS, *(variant.call for variant in known)]))
-            raise HarnessError(f"There is no call {name!r} to sweep; choose from {calls}.")
+            raise HarnessError(f"There is no call {name!r} to sweep; give one of {calls}.")
     return [
         Job(variant.name, start.name, request.depth)
         for variant in known

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.booted import Booted
 from harness.errors import HarnessError
+from harness.explore.beside import play
 from harness.explore.case import Arrival, Case, Replay, case_text
 from harness.explore.replay import check_build, debug_replay, read, replay_script
 from harness.explore.script import Event, Script, parse
@@ -68,6 +70,11 @@ def test_a_script_that_shows_nothing_shows_nothing(
 ) -> None:
     script = Script("bare", "", EVENTS)
     assert replay_script(script, roms["bare"], wedge_guest, MachineConfig()) is None
+
+
+def test_an_event_that_cannot_happen_is_named(bare: Booted) -> None:
+    with pytest.raises(HarnessError, match=r"Event 2, iret, cannot happen: No handler is running"):
+        play(bare, (Event("raise", ("5",)), Event("iret")))
 
 
 def test_gdb_stands_where_the_last_event_of_a_script_is_about_to_happen(
