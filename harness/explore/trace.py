@@ -67,7 +67,7 @@ class _Way:
         variant, start = stage.variants[self.case.variant], STARTS[self.case.start]
         point, lines = Point(stage.begin(variant, start.name)), list[int]()
         for arrival in self.case.arrivals:
-            seen = self._walk(point, lines)
+            seen = self._walk(point, lines, arrival.point + 1)
             if len(seen) <= arrival.point:
                 if not self.ending:
                     raise HarnessError(
@@ -104,12 +104,14 @@ class _Way:
             if visited[eip] > TURNS and eip in self._sweeper.stage.instructions:
                 self.ran_on.add(len(self.points))
 
-    def _walk(self, point: Point, lines: Sequence[int]) -> list[Point]:
-        """Walk as far as it goes; how it ends, unless at the call's end, is told by `ending`."""
+    def _walk(self, point: Point, lines: Sequence[int], most: int = MOST_STEPS) -> list[Point]:
+        """Walk as far as it goes, and no more than so many points; `ending` tells how it ended
+        unless that was where the call leads.
+        """
         self.ending = ""
         stage, seen = self._sweeper.stage, list[Point]()
         try:
-            walk(stage, point, lines, lambda _: len(seen) >= MOST_STEPS, seen)
+            walk(stage, point, lines, lambda _: len(seen) >= most, seen)
         except WalkFailed as error:
             stage.restore()
             self.ending = str(error)
@@ -117,9 +119,9 @@ class _Way:
             self._sweeper.close()
             self.ending = f"QEMU died: {str(error).splitlines()[0]}"
         else:
-            if len(seen) >= MOST_STEPS:
-                self.ending = f"It has not ended after {MOST_STEPS} instructions."
-            elif seen[-1].asleep:
+            if len(seen) >= most:
+                self.ending = f"It has not ended after {most} instructions."
+            elif seen and seen[-1].asleep:
                 self.ending = "It sleeps in HLT."
         return seen
 

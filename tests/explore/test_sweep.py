@@ -92,6 +92,7 @@ def test_an_interrupted_sweep_goes_on_where_it_was(request_: SweepRequest) -> No
         sweep(request_, stop)
     report = sweep(request_, quiet)
     assert (report.as_data()["cases"], report.cases_run) == (54, 36)
+    assert all(result.places for result in report.results)
 
 
 def test_a_fresh_sweep_forgets_the_interrupted_one(request_: SweepRequest) -> None:
