@@ -1,7 +1,7 @@
 """What became of a case's last arrival, in a word or two: what the map of a sweep is drawn from."""
 
 from harness.explore.case import NMI, Outcome
-from harness.explore.judge import FIRST_VECTOR, NMI_VECTOR, Run
+from harness.explore.run import FIRST_VECTOR, NMI_VECTOR, Run
 from harness.report.grid import AT_ONCE, LATER, RECORDED, REQUESTED, WRONG
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from harness.booted import BootedMachine
 from harness.errors import HarnessError, MachineDied
 from harness.explore.became import became
-from harness.explore.calls import Variant
+from harness.explore.calls import BY_SYSENTER, IN_USER, Variant
 from harness.explore.case import DIED, FAILED, NMI, RETURNED, SLEEPS, Arrival, Case, Outcome
-from harness.explore.judge import Place, Run, drained, enabled_places, judge
+from harness.explore.judge import drained, judge
+from harness.explore.run import Place, Run, enabled_places, untouched
 from harness.explore.stage import LIMIT, End, Point, Stage
 from harness.explore.start import HOLDING, STARTS, Start, second_arrivals
 from harness.explore.state import STACK_RANGE, State
@@ -70,14 +71,21 @@ class Sweeper:
     def stage(self) -> Stage:
         """The stage, on a machine that is booted when it is first asked for."""
         if self._stage is None:
-            self._machine = BootedMachine(*self._parts)
             try:
-                self._stage = Stage(self._machine.ready())
-                self._stage.patch(self._patches)
-            except BaseException:
-                self.close()
-                raise
+                self._stage = self._made()
+            except MachineDied:  # once is an accident
+                self._stage = self._made()
         return self._stage
+
+    def _made(self) -> Stage:
+        self._machine = BootedMachine(*self._parts)
+        try:
+            stage = Stage(self._machine.ready())
+            stage.patch(self._patches)
+        except BaseException:
+            self.close()
+            raise
+        return stage
 
     def close(self) -> None:
         """End the machine."""
@@ -175,19 +183,30 @@ class _Sweep:
         self._last_enabled: dict[Place, int] = {}
         self._start: Start = STARTS[job.start]
         self._variant: Variant = sweeper.stage.variants[job.variant]
+        masked = self._variant.masked
+        self._arrivals = [line for line in self._start.arrivals if line != masked]
 
     @property
     def _stage(self) -> Stage:
         return self._sweeper.stage
 
     def outcomes(self) -> Iterator[Step]:
+        """Do the job; a machine that is lost costs the case that it was used for."""
         try:
-            begin = self._stage.begin(self._variant, self._start.name)
-            points = walk(self._stage, Point(begin), ())
+            yield from self._outcomes()
         except (WalkFailed, MachineDied) as error:
-            yield self._lost(self._case(), error), 1, 1
-            return
-        stage, before = self._stage, self._stage.outside()
+            yield self._lost(self._case(), error), 0, 1
+
+    def _outcomes(self) -> Iterator[Step]:
+        begin = self._begin()
+        before = self._stage.outside()
+        try:
+            points = walk(self._stage, Point(begin), ())
+        except MachineDied:  # once is an accident
+            self._sweeper.close()
+            points = walk(self._stage, Point(begin := self._begin()), ())
+        stage = self._stage
+        yield self.run_found(self._alone(begin, points)), 0, 1
         if self._job.depth == 1:
             yield from self._first(points)
         else:
@@ -196,15 +215,17 @@ class _Sweep:
             return  # another machine has measured other times
         stage.place(Point(begin), ())  # what the last case wrote is written back
         if stage.outside() != before:
-            text = "memory changed that the call has no business with"
+            text = "memory, or the processor, changed where the call has no business"
             yield Outcome(self._case(), RETURNED, "", complaints=(text,)), 0, 0
+
+    def _begin(self) -> State:
+        return self._stage.begin(self._variant, self._start.name)
 
     def find(self, case: Case) -> Found:
         """Walk to a case."""
-        begin = self._stage.begin(self._variant, self._start.name)
-        points = walk(self._stage, Point(begin), ())
+        points = walk(self._stage, Point(begin := self._begin()), ())
         if not case.arrivals:
-            return Found(case, points[0], (), (), self._last(points), frozenset())
+            return self._alone(begin, points)
         first = self._picked(points, case.arrivals[0])
         if len(case.arrivals) == 1:
             return self._one(case, points)
@@ -213,6 +234,11 @@ class _Sweep:
         way = walk(self._stage, first, (line,))
         enabled = self._enabled(points) | frozenset(enabled_places(self._stage, way))
         return self._two(case, self._picked(way, case.arrivals[1]), reference, enabled)
+
+    def _alone(self, begin: State, points: Sequence[Point]) -> Found:
+        """The call with no arrival."""
+        right = untouched(self._variant, begin, self._last(points))
+        return Found(self._case(), Point(begin), (), (), right, self._enabled(points))
 
     def _picked(self, points: Sequence[Point], arrival: Arrival) -> Point:
         if arrival.point >= len(points):
@@ -244,7 +270,7 @@ class _Sweep:
             if not self._is_of_call(point):
                 continue
             yield None, 1, 0
-            for line in self._start.arrivals:
+            for line in self._arrivals:
                 found = self._one(self._case(Arrival(index, line)), points)
                 yield self.run_found(found), 0, 1
 
@@ -255,7 +281,7 @@ class _Sweep:
         seen: set[Hashable] = set()
         enabled = self._enabled(points)
         for index, first in enumerate(points):
-            for line in self._start.arrivals:
+            for line in self._arrivals:
                 arrival = Arrival(index, line)
 
                 def known(state: State, line: int = line) -> bool:
@@ -276,6 +302,8 @@ class _Sweep:
                         continue  # there the first one is no part of the state
                     yield None, 1, 0
                     for other in second_arrivals(self._start, line):
+                        if other == self._variant.masked:
+                            continue
                         case = self._case(arrival, Arrival(second, other))
                         yield self.run_found(self._two(case, point, reference, enabled)), 0, 1
 
@@ -327,7 +355,7 @@ class _Sweep:
         died = isinstance(error, MachineDied)
         if died:
             self._sweeper.close()
-            self._stage.begin(self._variant, self._start.name)
+            self._begin()
         else:
             self._stage.restore()
         place = "" if eip is None else self._stage.view.place_of(eip)
@@ -342,13 +370,15 @@ class _Sweep:
         return replace(outcome, complaints=complaints, drained=True)
 
     def _is_of_call(self, point: Point) -> bool:
-        """Whether a point is in the ROM, or where the call leads: not in a handler of the guest's,
-        where an arrival is the second one.
+        """Whether a point is in the ROM, on the way there, or where the call leads: not in a
+        handler of the guest's, where an arrival is the second one.
         """
         rom = self._stage.booted.rom
         eip = point.state["eip"]
         size = int(rom.rom.manifest["block"]["size"])
-        return rom.block <= eip < rom.block + size or eip + 1 in self._stage.stops
+        if rom.block <= eip < rom.block + size or eip + 1 in self._stage.stops:
+            return True
+        return eip in (BY_SYSENTER, IN_USER)
 
     def _case(self, *arrivals: Arrival) -> Case:
         return Case(self._job.variant, self._job.start, arrivals)

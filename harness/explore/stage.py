@@ -3,15 +3,18 @@
 A case costs a few round trips and no snapshot: the state is written back by memory.
 """
 
+import os
 import struct
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from harness.booted import LOG_ENTRY, Booted
 from harness.errors import MachineDied, MachineError, WaitTimeout
 from harness.explore import calls, state
+from harness.explore.begin import STACK, begin_state, sysenter_esp
 from harness.explore.calls import (
     FAR_DS,
     KERNEL_CS,
@@ -24,21 +27,19 @@ from harness.explore.calls import (
 )
 from harness.explore.case import GAVE_UP, HANGS, NMI, RETURNED, SHUT_DOWN, SLEEPS
 from harness.explore.start import STARTS, go_to
-from harness.explore.state import LOG, PATTERN, STACK_RANGE, Pics, Range, State
+from harness.explore.state import LOG, Pics, Range, State
 from harness.explore.view import View
 from harness.machine.snapshot import Snapshot
 from harness.machine.wire import Wire
-from rom.interface.call import Segments
-from rom.interface.calls import by_name
 
 LIMIT = 0.5
 """Seconds that a case may run; it takes less than a millisecond."""
 
+LONG = 5.0
+"""Seconds for a way that is known to end, and at the most for a case when this machine is busy."""
+
 PATIENCE = 0.02
 """Seconds until it is looked whether a case that has not ended sleeps in HLT."""
-
-STACK = 768
-"""Bytes of the kernel's stack that are part of a state."""
 
 ENTRIES = 8
 """Entries of the guest's log that are; no case enters more handlers."""
@@ -50,12 +51,6 @@ RAISE_NMI = "qRcmd," + b"nmi".hex()
 """The monitor's command, which prints nothing, as a packet: one round trip less than by QMP."""
 
 TRAP = 5
-SYSENTER_CS = 0x174
-
-MARKED = {
-    **{"eax": 0xA1A2A3A4, "ecx": 0xC1C2C3C4, "edx": 0xD1D2D3D4, "ebx": 0xB1B2B3B4},
-    **{"ebp": 0xE1E2E3E4, "esi": 0x51525354, "edi": 0xF1F2F3F4},
-}
 
 
 @dataclass(frozen=True)
@@ -93,6 +88,8 @@ class Stage:
         self._patches: dict[int, bytes] = {}
         self._unpatched: dict[int, bytes] = {}  # what stood where there ever was a patch
         self._opcodes: dict[int, bytes] = {}
+        self._timed = False  # whether a timer may be running
+        self._notes: list[Range] = []
         label = booted.label
         top = label("kernel_stack_top")
         self._base = (
@@ -118,21 +115,28 @@ class Stage:
     def _arrange(self) -> None:
         """What must be so before all cases: whatever a call would do at its first time only."""
         booted, label = self.booted, self.booted.label
+        processor = booted.machine.monitor.processor()
+        values = {"cr0": processor.cr0, "cr3": processor.cr3, "cr4": processor.cr4}
+        self.variants = {v.name: v for v in variants(booted.guest.labels, values)}
         for address, data in calls.operands(booted.guest.labels):
             booted.control.write(address, data)
         for selector in (*(KERNEL_CS, KERNEL_DS, USER_CS, USER_DS), FAR_DS):
             at = label("gdt") + (selector & ~7) + 5
             access = booted.control.read(at, 1)[0]
             booted.control.write(at, bytes([access | ACCESSED]))
-        booted.call("WRMSR", ecx=SYSENTER_CS, eax=KERNEL_CS, edx=0)
+        for index, value in (
+            (calls.SYSENTER_CS, KERNEL_CS),
+            (calls.SYSENTER_ESP, sysenter_esp(label("kernel_stack_top"))),
+            (calls.SYSENTER_EIP, calls.BY_SYSENTER),
+        ):
+            booted.call("WRMSR", ecx=index, eax=value, edx=0)
         booted.call("SetLDT", eax=LDT)
         for call in ("GetCycleFrequency", "GetWallclockTime"):
             booted.call(call)
+        alarm = self.variants["SetAlarm(LVTT, periodic)"]
+        booted.call("SetAlarm", alarm.stack, **alarm.registers)  # measures the local APIC's timer
         booted.call("SetLinearMapping", (0,), eax=1, edx=0xC0000000, ecx=2048)
         booted.call("UpdateKernelStack", eax=KERNEL_DS, edx=label("kernel_stack_top"))
-        processor = booted.machine.monitor.processor()
-        values = {"cr0": processor.cr0, "cr3": processor.cr3, "cr4": processor.cr4}
-        self.variants = {v.name: v for v in variants(booted.guest.labels, values)}
 
     def _state_at(self, start: str) -> State:
         self._snapshot.restore()
@@ -142,36 +146,17 @@ class Stage:
         return found.with_memory(LOG, log)
 
     def begin(self, variant: Variant, start: str) -> State:
-        """Make the states' ranges those of a call, and answer the state at its stub.
-
-        All registers that are no arguments hold values of their own. DS and ES reach nothing
-        when the call's row says that it may not rely on them; FS and GS never do.
-        """
-        block = self.booted.rom.block
+        """Make the states' ranges those of a call, and answer the state in which it begins."""
+        rom = self.booted.rom
+        if self._timed:
+            self.restore()
+        self._timed = variant.masked is not None
+        self._notes = [Range(rom.symbol(name), size) for name, size in variant.notes]
         extra = [Range(*where) for where in variant.writes]
-        extra += [Range(block + offset, size) for offset, size in variant.block_writes]
+        extra += [Range(rom.block + offset, size) for offset, size in variant.block_writes]
         self.ranges = (*self._base, *extra)
-        base = self._starts[start]
         memory = [self.booted.control.read(where.address, where.size) for where in extra]
-        begin = State(base.registers, (*base.memory, *memory), base.pics)
-        stack = variant.stack
-        row = by_name(variant.call)
-        if row.returns:
-            stack = (self.booted.label("returned"), *stack)
-        esp = base["esp"] - 4 * len(stack)
-        offset = esp - self._base[STACK_RANGE].address
-        data = bytes([PATTERN]) * offset + struct.pack(f"<{len(stack)}I", *stack)
-        data_segment = KERNEL_DS if row.segments is Segments.FLAT else FAR_DS
-        segments = {"ds": data_segment, "es": data_segment, "fs": FAR_DS, "gs": FAR_DS}
-        if variant.to_user:  # an IRET to user mode makes null what the user may not have
-            segments = dict.fromkeys(segments, USER_DS)
-        registers = {
-            **MARKED,
-            **segments,
-            **variant.registers,
-            **{"esp": esp, "eip": self.booted.rom.stub(variant.call)},
-        }
-        return begin.with_memory(STACK_RANGE, data).with_registers(registers)
+        return begin_state(self.booted, variant, STARTS[start], self._starts[start], memory)
 
     def capture(self) -> State:
         """The state of the stopped machine; nothing in it changes by that."""
@@ -193,7 +178,7 @@ class Stage:
             except WaitTimeout:
                 if self._halted():
                     return End(SLEEPS, self._captured_at_rest())
-                self._go("c")
+                self._go_on()
         except WaitTimeout:
             return End(SLEEPS if self._halted() else HANGS, self._captured_at_rest())
         except MachineDied:
@@ -202,6 +187,23 @@ class Stage:
             return End(SHUT_DOWN, self._captured_at_rest())
         end = self._captured_at_rest()
         return End(self.stops.get(end["eip"], SHUT_DOWN), end)
+
+    def _go_on(self) -> None:
+        """Run on, until QEMU has had LIMIT seconds: by the clock, but for those it had to wait."""
+        begun, deadline = self._used(), time.monotonic() + LONG
+        while True:
+            try:
+                return self._go("c")
+            except WaitTimeout:
+                waited = self._used() - begun < LIMIT / 2 and not self._halted()
+                if not waited or time.monotonic() > deadline:
+                    raise
+
+    def _used(self) -> float:
+        """Seconds of processor time that QEMU has used."""
+        stat = Path(f"/proc/{self.booted.machine.pid}/stat").read_text()
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def _halted(self) -> bool:
         return self.booted.machine.monitor.processor().halted
@@ -282,7 +284,7 @@ class Stage:
             self.wire.exchange(f"Qqemu.sstep={flags:x}")
             self._step_flags = flags
 
-    def step(self, limit: float = LIMIT) -> None:
+    def step(self, limit: float = LONG) -> None:
         """Execute one instruction. Raises WaitTimeout, MachineError when the machine is lost."""
         if self.wire.go("s", timeout=limit) != TRAP:
             raise MachineError("The machine stopped by itself.")
@@ -291,7 +293,7 @@ class Stage:
         """Run to the first of many addresses."""
         self.wire.exchange(*(f"Z1,{address:x},1" for address in addresses))
         try:
-            self._go("c")
+            self._go("c", limit=LONG)
         finally:
             self.wire.exchange(*(f"z1,{address:x},1" for address in addresses))
 
@@ -329,17 +331,20 @@ class Stage:
         self.booted.control.write(at, data)
         self._opcodes.clear()
 
-    def outside(self) -> list[bytes]:
-        """The ROM's data and the guest's tables, but for the ranges of the states."""
+    def outside(self) -> list[object]:
+        """What no case may change: the ROM's data and the guest's tables, but for the ranges of the
+        states, and the processor's table and control registers.
+        """
         label = self.booted.label
-        found = []
+        at = self.booted.machine.monitor.processor()
+        found: list[object] = [at.gdt, at.idt, at.ldt, at.tr, at.cr0, at.cr2, at.cr3, at.cr4]
         for where in (
             Range(self.booted.rom.block, 4096),
             Range(label("gdt"), label("tss") + 104 - label("gdt")),
             Range(label("idt"), 2048),
         ):
             data = bytearray(self.booted.control.read(where.address, where.size))
-            for hole in self.ranges:
+            for hole in (*self.ranges, *self._notes):
                 first = max(hole.address - where.address, 0)
                 last = min(hole.address + hole.size - where.address, where.size)
                 data[first:last] = bytes(max(last - first, 0))

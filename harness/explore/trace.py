@@ -8,7 +8,7 @@ from harness.errors import HarnessError, MachineDied
 from harness.explore.case import NMI, RETURNED, Case, Outcome, shown_line
 from harness.explore.code import Code, Instruction
 from harness.explore.job import Sweeper, draining
-from harness.explore.judge import FIRST_VECTOR, entries
+from harness.explore.run import FIRST_VECTOR, entries
 from harness.explore.stage import Point
 from harness.explore.start import HOLDING, STARTS
 from harness.explore.state import CASCADE, State, by_rank, lines_of

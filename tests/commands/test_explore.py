@@ -29,8 +29,8 @@ def test_the_figures_of_a_sweep_are_written(inv: Inv) -> None:
     data = json.loads((inv.folder / "out.json").read_text())
     assert data["verdict"] == "pass"
     assert list(data["calls"]) == ["GetIDT", "GetLDT", "GetTR"]
-    assert (data["points"], data["cases"], data["failures"]) == (72, 216, 0)
-    assert "pass  72 points, 216 cases, 0 failures" in done.stdout
+    assert (data["points"], data["cases"], data["failures"]) == (84, 261, 0)
+    assert "pass  84 points, 261 cases, 0 failures" in done.stdout
     assert "GetTR" in Path(data["map"]).read_text()
     assert f"the map: {data['map']}" in done.stdout
 

@@ -60,7 +60,8 @@ def test_a_row_is_an_instruction_in_the_order_of_the_listing(
         ("GetInterruptMask", "+0x6", "ret", masked + enabled),
         ("returned", "", "", masked + enabled),
     ]
-    assert (call.points, call.cases, call.failures) == (6, 18, 0)
+    assert (call.points, call.failures) == (6, 0)
+    assert call.cases == sum(result.cases for result in results) > len(call.columns)
 
 
 def test_what_is_wrong_leads_to_its_timeline(
