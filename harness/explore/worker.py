@@ -54,7 +54,7 @@ class Workers:
         self._processes: dict[Connection, BaseProcess] = {}
 
     def __enter__(self) -> "Workers":
-        self._folder = tempfile.TemporaryDirectory(prefix="wedge-sweep-")
+        self._folder = tempfile.TemporaryDirectory(prefix="wedge-")
         resource_tracker.ensure_running()  # the first start would do it, and let Ctrl-C in
         try:
             for _ in range(self._count):

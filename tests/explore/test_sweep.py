@@ -1,5 +1,7 @@
 """The sweep as a whole: its plan, its figures, and that it goes on where it was interrupted."""
 
+import multiprocessing
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -77,6 +79,26 @@ def test_a_sweep_counts_what_it_did_and_leaves_nothing_behind(
     assert data["cases_per_second"] > 0
     assert "7 of 7 parts" in lines[-1]
     assert not list(tmp_path.iterdir())
+
+
+def test_a_worker_that_is_killed_is_replaced_and_leaves_no_file(
+    request_: SweepRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed: list[object] = []
+
+    def kill(text: str) -> None:
+        if not killed:
+            [worker] = multiprocessing.active_children()
+            worker.kill()
+            killed.append(worker)
+
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own are too long for a socket's path
+        monkeypatch.setenv("TMPDIR", folder)  # for the worker, too
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        report = sweep(request_, kill)
+        assert not list(Path(folder).iterdir())
+    assert killed
+    assert (report.verdict, report.as_data()["cases"]) == ("pass", 67)
 
 
 class _Stopped(Exception):
