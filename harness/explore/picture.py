@@ -41,8 +41,8 @@ def picture_sweep(
 ) -> tuple[list[CaseTimeline], Path]:
     """Write the page of each failure beside its replay file, and the map of the sweep.
 
-    Pages whose replay file is gone go, too. Answers the timelines, in the order of the failures, and the map's path. Raises HarnessError,
-    BuildError.
+    Pages whose replay file is gone go, too. Answers the timelines, in the order of the failures,
+    and the map's path. Raises HarnessError, BuildError.
     """
     for old in folder.glob("*-failure-*.html"):
         if not old.with_suffix(".case").exists():
