@@ -75,4 +75,5 @@ def _read(data: bytes) -> Iterator[JobResult]:
         for line in data.decode(errors="replace").splitlines():
             read = json.loads(line)
             job = Job(**read["job"])
-            yield JobResult(job, int(read["points"]), int(read["cases"]), float(read["seconds"]))
+            figures = (int(read["points"]), int(read["cases"]), float(read["seconds"]))
+            yield JobResult(job, *figures, places=dict(read["places"]))

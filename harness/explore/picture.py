@@ -41,11 +41,12 @@ def picture_sweep(
 ) -> tuple[list[CaseTimeline], Path]:
     """Write the page of each failure beside its replay file, and the map of the sweep.
 
-    Answers the timelines, in the order of the failures, and the map's path. Raises HarnessError,
-    BuildError.
+    Pages whose replay file is gone go, too. Answers the timelines, in the order of the failures,
+    and the map's path. Raises HarnessError, BuildError.
     """
-    for old in folder.glob(f"{report.backend}-failure-*.html"):
-        old.unlink()
+    for old in folder.glob("*-failure-*.html"):
+        if not old.with_suffix(".case").exists():
+            old.unlink()
     found: list[tuple[CaseTimeline, Path]] = []
     if report.failures:
         with _sweeper(config, rom, guest) as sweeper:

@@ -8,15 +8,19 @@ from harness.errors import HarnessError, MachineDied
 from harness.explore.case import NMI, RETURNED, Case, Outcome, shown_line
 from harness.explore.code import Code, Instruction
 from harness.explore.job import Sweeper, draining
-from harness.explore.run import FIRST_VECTOR
+from harness.explore.run import FIRST_VECTOR, entries
 from harness.explore.stage import Point
 from harness.explore.start import HOLDING, STARTS
 from harness.explore.state import CASCADE, State, by_rank, lines_of
-from harness.explore.walk import TURNS, WalkFailed, walk
+from harness.explore.walk import WalkFailed, walk
 from harness.report.steps import CaseTimeline, Step
 
 MOST_STEPS = 1200
 """Steps of a walk that are noted; a case that goes on has lost its way."""
+
+TURNS_SHOWN = 12
+"""Turns of a loop that are looked at: more than a walk of the sweep takes, as a way by several
+handlers comes to the same code several times and is no loop."""
 
 WHOLE_STACK = 1 << 32
 """Above all stack pointers: a handler with its frame there runs all the time."""
@@ -30,27 +34,39 @@ def trace(sweeper: Sweeper, outcome: Outcome, listing: Mapping[int, Instruction]
     not have.
     """
     way = _Way(sweeper, outcome.case)
+    sweeper.stage.restore()  # what a case before it has left is no part of this one
     way.go(outcome.drained)
+    sweeper.stage.restore()
     steps = tuple(_Rows(sweeper, way, listing).steps())  # on a new machine, should that have died
-    ending = way.ending or "It returned."
-    if outcome.ending != RETURNED and not way.ending:
-        ending = f"Step by step it returned; at full speed it {outcome.ending}."
     manifest = sweeper.stage.booted.rom.rom.manifest
+    facts = [f"{manifest['name']}, build {manifest['build_id'][:12]}"]
+    delivered = tuple(entry.vector for entry in outcome.delivered)
+    if (delivered, outcome.ending == RETURNED) != (way.delivered, not way.ending):
+        # An emulator need not take an interrupt at the same boundary when it steps.
+        facts.append(
+            f"Step by step, as shown here, this went another way than at full speed, where it "
+            f"{outcome.ending} with these vectors delivered: {_shown(delivered)}."
+        )
     return CaseTimeline(
         title=str(outcome.case),
         complaints=outcome.complaints,
         steps=steps,
-        ending=ending,
+        ending=way.ending or "It returned.",
         arrivals=tuple(index for index, _ in way.arrivals),
-        facts=(f"{manifest['name']}, build {manifest['build_id'][:12]}",),
+        facts=tuple(facts),
     )
+
+
+def _shown(vectors: Sequence[int]) -> str:
+    return " ".join(f"{vector:x}" for vector in vectors) or "none"
 
 
 class _Way:
     """The boundaries of a case in their order, and at which of them what arrives.
 
     `ran_on`: before these points a loop had its further turns without a look at each. `drain`:
-    where the call after the case begins. `ending`: a sentence; none for a case that returned.
+    where the call after the case begins; `delivered`: the vectors up to there. `ending`: a
+    sentence; none for a case that returned.
     """
 
     def __init__(self, sweeper: Sweeper, case: Case) -> None:
@@ -60,6 +76,7 @@ class _Way:
         self.arrivals: list[tuple[int, int]] = []
         self.ran_on: set[int] = set()
         self.drain: int | None = None
+        self.delivered: tuple[int, ...] = ()
         self.ending = ""
 
     def go(self, drain: bool) -> None:
@@ -67,7 +84,7 @@ class _Way:
         variant, start = stage.variants[self.case.variant], STARTS[self.case.start]
         point, lines = Point(stage.begin(variant, start.name)), list[int]()
         for arrival in self.case.arrivals:
-            seen = self._walk(point, lines)
+            seen = self._walk(point, lines, arrival.point + 1)
             if len(seen) <= arrival.point:
                 if not self.ending:
                     raise HarnessError(
@@ -82,9 +99,24 @@ class _Way:
         if not seen and not point.asleep:
             seen = [point]
         self._keep(seen)
-        if drain and not self.ending and not variant.to_user:
+        self._go_beyond()
+        self.delivered = tuple(entry.vector for entry in entries(self.points[-1].state))
+        if drain and not self.ending:
             self.drain = len(self.points)
             self._keep(self._walk(draining(stage, start), ()))
+            self._go_beyond()
+
+    def _go_beyond(self) -> None:
+        """Follow what is accepted where the call leads: a walk ends before that is executed."""
+        while not self.ending:
+            last = self.points[-1]
+            requests = last.state.pics.requests
+            if last.asleep or not requests or not last.state["eflags"] & IF:
+                return
+            seen = self._walk(last, requests[:1])
+            if len(seen) < 2:  # held back by what is in service
+                return
+            self._keep(seen[1:])
 
     def _arrive(self, point: Point, line: int) -> None:
         """Note an arrival at the next point; one in HLT is noted itself, as a walk from there
@@ -101,15 +133,17 @@ class _Way:
             self.points.append(point)
             eip = point.state["eip"]
             visited[eip] += 1
-            if visited[eip] > TURNS and eip in self._sweeper.stage.instructions:
+            if visited[eip] > TURNS_SHOWN and eip in self._sweeper.stage.instructions:
                 self.ran_on.add(len(self.points))
 
-    def _walk(self, point: Point, lines: Sequence[int]) -> list[Point]:
-        """Walk as far as it goes; how it ends, unless at the call's end, is told by `ending`."""
+    def _walk(self, point: Point, lines: Sequence[int], most: int = MOST_STEPS) -> list[Point]:
+        """Walk as far as it goes, and no more than so many points; `ending` tells how it ended
+        unless that was where the call leads.
+        """
         self.ending = ""
         stage, seen = self._sweeper.stage, list[Point]()
         try:
-            walk(stage, point, lines, lambda _: len(seen) >= MOST_STEPS, seen)
+            walk(stage, point, lines, lambda _: len(seen) >= most, seen, TURNS_SHOWN)
         except WalkFailed as error:
             stage.restore()
             self.ending = str(error)
@@ -117,9 +151,9 @@ class _Way:
             self._sweeper.close()
             self.ending = f"QEMU died: {str(error).splitlines()[0]}"
         else:
-            if len(seen) >= MOST_STEPS:
-                self.ending = f"It has not ended after {MOST_STEPS} instructions."
-            elif seen[-1].asleep:
+            if len(seen) >= most:
+                self.ending = f"It has not ended after {most} instructions."
+            elif seen and seen[-1].asleep:
                 self.ending = "It sleeps in HLT."
         return seen
 
@@ -182,23 +216,23 @@ class _Rows:
             for line in self._in_service(before):
                 if line not in self._in_service(state):
                     yield f"EOI of line {line}"
-        yield from self._ended(state, entered is not None)
-        if entered is not None:
+        ended = self._ended(state, esp - 1)
+        if entered is not None and not (ended and (entered, esp) in self._running):
+            ended += self._ended(state, esp)  # a further one has its frame in the same place
             self._running.append((entered, esp))
+            yield from ended
             yield f"vector {entered:x} is delivered"
+        else:  # a handler that was interrupted at its first instruction goes on there
+            yield from ended
         if eip in self._ends and moved and index:
             yield self._ends[eip]
 
-    def _ended(self, state: State, entering: bool) -> Iterator[str]:
-        """A handler has ended once the stack is above its frame; or at it, when a further one has
-        its frame in the same place.
-        """
-        while self._running:
-            vector, frame = self._running[-1]
-            if not state["cs"] & 3 and state["esp"] < frame + (not entering):
-                return
-            self._running.pop()
-            yield f"the handler of {vector:x} has ended"
+    def _ended(self, state: State, top: int) -> list[str]:
+        """Forget the handlers whose frames are at `top` or below; in user mode all of them."""
+        ended = []
+        while self._running and (state["cs"] & 3 or self._running[-1][1] <= top):
+            ended.append(f"the handler of {self._running.pop()[0]:x} has ended")
+        return ended
 
     def _in_service(self, state: State) -> list[int]:
         return [line for line in lines_of(state.pics.isr) if line != CASCADE]

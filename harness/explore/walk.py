@@ -37,12 +37,14 @@ def walk(
     lines: Sequence[int],
     stop: Callable[[State], bool] | None = None,
     seen: list[Point] | None = None,
+    turns: int = TURNS,
 ) -> list[Point]:
     """The boundaries from a point, with these interrupts raised there, to where the call leads.
 
     Both ends are included, and handlers that are entered; the end is at the label, before its
     instruction. stop: ends the walk before a state for which it answers true. seen: an empty list
-    that the points are put into, so that those before a failure are known. Raises WalkFailed.
+    that the points are put into, so that those before a failure are known. turns: of
+    a loop that are walked. Raises WalkFailed.
     """
     ends = {address - 1 for address in stage.stops}
     points: list[Point] = [] if seen is None else seen
@@ -80,7 +82,7 @@ def walk(
         try:
             if opcode[0] == HLT:
                 stage.step(SLEEP_LIMIT)
-            elif visited[eip] > TURNS and eip in stage.instructions:
+            elif visited[eip] > turns and eip in stage.instructions:
                 stage.run_to_any([*ends, *(stage.instructions - visited.keys())])
             else:
                 stage.step()

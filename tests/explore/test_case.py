@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.explore.case import NMI, Arrival, Case, Replay, case_text, read_replay
+from harness.explore.case import NMI, Arrival, Case, case_text, read_replay
 
 CASE = Case("IRET(kernel, IF set)", "clear, 5 pending", (Arrival(3, 9), Arrival(20, NMI)))
 
@@ -32,13 +32,6 @@ def test_a_file_that_makes_no_sense_is_refused(tmp_path: Path, text: str, said: 
     file.write_text(text)
     with pytest.raises(HarnessError, match=said):
         read_replay(file)
-
-
-def test_a_file_written_by_hand_is_for_any_build(tmp_path: Path) -> None:
-    file = tmp_path / "a.case"
-    file.write_text("wedge case\nbackend bare\ncall Halt\nstart set\narrival 3 nmi\n")
-    replay = read_replay(file)
-    assert replay == Replay("bare", "", Case("Halt", "set", (Arrival(3, NMI),)))
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

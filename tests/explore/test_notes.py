@@ -7,7 +7,9 @@ import pytest
 from harness.explore.job import Job, JobResult
 from harness.explore.notes import Notes
 
-FIRST, SECOND = JobResult(Job("Halt", "set"), 7, 21, 0.5), JobResult(Job("IRET", "set", 2), 3, 9)
+PLACES = {"Halt+0x1": {"line 4": "recorded"}}
+FIRST = JobResult(Job("Halt", "set"), 7, 21, 0.5, places=PLACES)
+SECOND = JobResult(Job("IRET", "set", 2), 3, 9)
 
 
 def write(folder: Path, *results: JobResult) -> Path:

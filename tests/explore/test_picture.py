@@ -25,6 +25,8 @@ def test_each_failure_has_a_page_that_the_map_leads_to(
     result.note(FOUND)
     result.note(nowhere)
     replays = [tmp_path / f"bare-failure-{number}.case" for number in (1, 2)]
+    for file in replays:
+        file.touch()
     report = SweepReport("bare", 1, roms["bare"].manifest["build_id"], [result], replays)
     old = tmp_path / "bare-failure-3.html"
     old.touch()
@@ -36,4 +38,4 @@ def test_each_failure_has_a_page_that_the_map_leads_to(
     assert "There is no point 5000" in second.read_text()
     assert [timeline.title for timeline in timelines] == [str(CASE), str(nowhere.case)]
     assert page.read_text().count('href="bare-failure-1.html"') == 2  # in the list, and its cell
-    assert sorted(tmp_path.iterdir()) == [tmp_path / "bare-depth-1.html", first, second]
+    assert sorted(tmp_path.glob("*.html")) == [tmp_path / "bare-depth-1.html", first, second]

@@ -8,7 +8,8 @@ import pytest
 from harness.booted import Booted
 from harness.errors import HarnessError
 from harness.explore.beside import play
-from harness.explore.case import Arrival, Case, Replay, case_text
+from harness.explore.case import NMI, Arrival, Case, Replay, case_text
+from harness.explore.picture import picture_case
 from harness.explore.replay import check_build, debug_replay, read, replay_script
 from harness.explore.script import Event, Script, parse
 from harness.guest import GuestFile
@@ -61,8 +62,23 @@ def test_a_replay_of_another_build_is_refused_with_both_ids(replay: Replay | Scr
         check_build(replay, "4567ef", Path("a.txt"))
 
 
-def test_a_replay_written_by_hand_is_for_any_build() -> None:
-    check_build(Replay("bare", "", CASE), "4567ef", Path("a.txt"))
+def test_a_case_that_holds_holds_again(
+    roms: Mapping[str, Rom], wedge_guest: GuestFile, tmp_path: Path
+) -> None:
+    parts = (roms["bare"], wedge_guest, MachineConfig())
+    outcome, timeline, page = picture_case(CASE, tmp_path / "a.case", *parts)
+    assert (outcome.complaints, timeline.complaints) == ((), ())
+    assert page == tmp_path / "a.html"
+    assert str(CASE) in page.read_text()
+
+
+def test_a_file_written_by_hand_is_for_any_build(tmp_path: Path) -> None:
+    file = tmp_path / "a.case"
+    file.write_text("wedge case\nbackend bare\ncall Halt\nstart set\narrival 3 nmi\n")
+    replay = read(file)
+    assert isinstance(replay, Replay)
+    assert replay.case == Case("Halt", "set", (Arrival(3, NMI),))
+    check_build(replay, "0123", file)
 
 
 def test_a_script_that_shows_nothing_shows_nothing(

@@ -114,6 +114,7 @@ def test_an_interrupted_sweep_goes_on_where_it_was(request_: SweepRequest) -> No
         sweep(request_, stop)
     report = sweep(request_, quiet)
     assert (report.as_data()["cases"], report.cases_run) == (67, 47)
+    assert all(result.places for result in report.results)
 
 
 def test_an_interrupted_sweep_says_that_the_next_one_goes_on(request_: SweepRequest) -> None:

@@ -2,10 +2,11 @@
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
-from harness.explore.case import DIED, NMI, Arrival, Case, Outcome
+from harness.explore.case import DIED, HANGS, NMI, RETURNED, Arrival, Case, Outcome
 from harness.explore.code import Instruction, read_listing
 from harness.explore.job import Sweeper
 from harness.explore.trace import trace
@@ -75,6 +76,26 @@ def test_on_native_what_is_accepted_is_delivered(
     assert marks(found)[:3] == ["line 4 arrives", "vector 24 is delivered", "EOI of line 4"]
 
 
+def test_a_handler_that_is_interrupted_at_once_is_entered_once(
+    sweepers: Mapping[str, Sweeper], roms: Mapping[str, Rom]
+) -> None:
+    case = Case("GetInterruptMask", "set", (Arrival(0, 4), Arrival(1, NMI)))
+    found = timeline(sweepers["native"], case, read_listing(roms["native"]))
+    assert [mark for mark in marks(found) if "deliver" in mark or "ended" in mark] == [
+        *("vector 24 is delivered", "vector 2 is delivered"),
+        *("the handler of 2 has ended", "the handler of 24 has ended"),
+    ]
+
+
+def test_what_is_accepted_where_the_call_leads_is_followed(
+    sweepers: Mapping[str, Sweeper], listing: Mapping[int, Instruction]
+) -> None:
+    case = Case("EnableInterrupts", "clear, by SYSENTER", (Arrival(5, 4),))
+    found = trace(sweepers["bare"], Outcome(case, RETURNED, ""), listing)
+    assert marks(found)[1:4] == ["returned", "vector 24 is accepted", "vector 24 is delivered"]
+    assert "another way than at full speed" in found.facts[1]  # which was made up
+
+
 def test_an_arrival_in_hlt_stands_there(
     sweepers: Mapping[str, Sweeper], listing: Mapping[int, Instruction]
 ) -> None:
@@ -103,6 +124,16 @@ def test_what_waits_at_the_end_is_followed_to_its_delivery(
     assert "vector 24 is delivered" in said[drain:]
 
 
+def test_what_a_case_before_has_written_is_no_part_of_a_timeline(
+    sweepers: Mapping[str, Sweeper], listing: Mapping[int, Instruction]
+) -> None:
+    bare = sweepers["bare"]
+    bare.run_case(Case("UpdateKernelStack", "set", (Arrival(0, NMI),)))  # moves the TSS's ESP0
+    case = Case("SYSEXIT", "set", (Arrival(0, NMI),))
+    trace(bare, Outcome(case, RETURNED, ""), listing)
+    assert bare.run_case(replace(case, arrivals=(Arrival(8, 4),))).complaints == ()
+
+
 def test_a_case_that_sleeps_ends_asleep(
     sweepers: Mapping[str, Sweeper], listing: Mapping[int, Instruction]
 ) -> None:
@@ -115,10 +146,10 @@ def test_a_case_that_hangs_is_followed_to_where_it_does(
 ) -> None:
     stage = sweepers["bare"].stage
     old = stage.booted.control.read(stage.booted.rom.symbol("record"), 2)
-    found = timeline(fault("bare", "record", old, b"\xeb\xfe"), MASKED, listing)
+    sweeper = fault("bare", "record", old, b"\xeb\xfe")
+    found = trace(sweeper, Outcome(MASKED, HANGS, "", complaints=("it hangs",)), listing)
     assert found.ending == "record is executed again and again."
     assert (found.steps[-1].where, found.steps[-1].text) == ("record", "jmp record")
-    assert found.complaints == ("it hangs at record",)
 
 
 def test_a_case_that_ends_qemu_is_followed_up_to_there(
