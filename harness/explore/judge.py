@@ -219,6 +219,9 @@ def _frames(run: Run) -> Iterator[str]:
             continue
         if not entry.eflags & IF:
             yield f"{what} was delivered while masked: its frame has IF clear"
+        if not run.start.enabled and entry.cs != USER_CS and run.stage.view.closed(entry.eip):
+            where = run.stage.view.place_of(entry.eip)
+            yield f"{what} was delivered at {where}, in code that runs with the real IF off"
         in_halt = run.variant.call == "Halt" and run.stage.view.place_of(entry.eip)[:2] != "0x"
         nested = any(entry.eip == other.eip for other in run.log[:index])
         if place not in run.enabled and not in_halt and not nested:
@@ -276,6 +279,8 @@ def _end_state(run: Run) -> Iterator[str]:
     stage, state = run.stage, run.end.state
     if stage.view.virtual_if(state) != run.after:
         yield f"the virtual IF is {'clear' if run.after else 'set'} after the call"
+    if run.variant.call == "GetInterruptMask" and state["eax"] != IF * run.start.enabled:
+        yield f"GetInterruptMask answers {state['eax']:x}"
     real = bool(state["eflags"] & IF)
     if not stage.view.lazy:
         return
