@@ -26,6 +26,9 @@ from rom.interface.calls import by_name
 ARITHMETIC = 0x8D5
 """CF, PF, AF, ZF, SF and OF of EFLAGS."""
 
+CLI = 0xFA
+"""The instruction."""
+
 FIRST_VECTOR, LAST_VECTOR, NMI_VECTOR = 0x20, 0x2F, 2
 
 HANDLER_STACK = 64
@@ -219,7 +222,7 @@ def _frames(run: Run) -> Iterator[str]:
             continue
         if not entry.eflags & IF:
             yield f"{what} was delivered while masked: its frame has IF clear"
-        if not run.start.enabled and entry.cs != USER_CS and run.stage.view.closed(entry.eip):
+        if _in_closed_code(run, entry):
             where = run.stage.view.place_of(entry.eip)
             yield f"{what} was delivered at {where}, in code that runs with the real IF off"
         in_halt = run.variant.call == "Halt" and run.stage.view.place_of(entry.eip)[:2] != "0x"
@@ -227,6 +230,15 @@ def _frames(run: Run) -> Iterator[str]:
         if place not in run.enabled and not in_halt and not nested:
             where = run.stage.view.place_of(entry.eip)
             yield f"{what} was delivered at {where}, where interrupts are masked"
+
+
+def _in_closed_code(run: Run, entry: Entered) -> bool:
+    """Whether a handler interrupted closed code, but for the CLI that it begins with. Where the
+    guest is enabled from the start, calls begin with a few more instructions before that.
+    """
+    if run.start.enabled or entry.cs == USER_CS or not run.stage.view.closed(entry.eip):
+        return False
+    return run.stage.opcode(entry.eip)[0] != CLI
 
 
 def _order(run: Run) -> Iterator[str]:

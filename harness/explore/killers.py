@@ -1,0 +1,90 @@
+"""What kills mutants: scripts played beside the model, and jobs of the sweep."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from harness.explore.happenings import event, random_events
+from harness.explore.job import Job
+from harness.explore.script import Event
+from harness.explore.start import FIRST_CALLS
+
+RANDOM, STEPS = 100, 25
+"""Random scripts, and events of each."""
+
+_ENABLE, _DISABLE = "call EnableInterrupts", "call DisableInterrupts"
+
+DIRECTED: Mapping[str, tuple[str, ...]] = {
+    "over a recorded one": ("raise 5", "call SetIDT", "raise 1", _ENABLE),
+    "pending at SYSEXIT": ("raise 5", "sysexit", "eoi master", "iret", "raise 1"),
+    "the same input of both chips": (
+        *("raise 9", "raise 1", _ENABLE, "eoi master", "iret"),
+        *("eoi slave", "eoi master", "iret"),
+    ),
+    "EOI at the master first": (_ENABLE, "raise 8", "eoi master", _ENABLE, "raise 9", "eoi slave"),
+    "SYSENTER and back": (
+        *("sysexit", "sysenter", _ENABLE, "raise 5", "eoi master", "iret"),
+        *("user", "sysenter", "nmi", "iret", "raise 1", _ENABLE),
+    ),
+    "trap gate": ("gate 5 trap", _ENABLE, "raise 5", "raise 1", "eoi master", "iret", "iret"),
+}
+"""Scripts for places that random ones seldom come to."""
+
+STARTS = ("clear", "set", "clear, 5 pending")
+
+QUICK = (
+    *("DisableInterrupts", "GetInterruptMask"),
+    *("SetInterruptMask(fffffdff)", "IRET(kernel, IF clear)"),
+)
+"""Calls that reach nothing in the closed code but by an arrival."""
+
+FULL = (
+    *("EnableInterrupts", "SetInterruptMask(200)"),
+    *("IRET(kernel, IF set)", "IRET(user)", "SYSEXIT", "Halt"),
+)
+"""Calls that deliver."""
+
+
+@dataclass(frozen=True)
+class Killer:
+    """A script or a job, not both."""
+
+    name: str
+    events: tuple[Event, ...] = ()
+    job: Job | None = None
+
+
+def killers(lazy: bool) -> list[Killer]:
+    """All that a mutant has to survive."""
+    return [*_scripts(lazy), *_jobs(lazy)]
+
+
+def _scripts(lazy: bool) -> Iterator[Killer]:
+    for name, lines in DIRECTED.items():
+        yield Killer(f"script {name}", tuple(map(event, lines)))
+    for seed in range(RANDOM):
+        yield Killer(f"random script {seed}", random_events(seed, STEPS, lazy))
+
+
+def _jobs(lazy: bool) -> Iterator[Killer]:
+    for call in (*QUICK, *FULL):
+        for start in STARTS:
+            yield _killer(Job(call, start))
+    for call in FIRST_CALLS:
+        for variant in (*QUICK, *FULL):
+            if variant.partition("(")[0] == call:
+                yield _killer(Job(variant, "clear, by SYSENTER"))
+    for call in ("WriteIDTEntry", "UpdateKernelStack", "SetIOPLMask"):
+        for start in ("clear", "clear, 5 pending"):
+            yield _killer(Job(call, start))
+    if lazy:
+        for call in ("EnableInterrupts", "IRET(user)", "SYSEXIT"):
+            for start in ("set, 5 held back", "clear, 5 and 3 pending"):
+                yield _killer(Job(call, start))
+    for start in ("clear", "clear, 5 pending"):
+        yield _killer(Job("GetInterruptMask", start, depth=2))
+    yield _killer(Job("Halt", "clear, by SYSENTER", depth=2))
+
+
+def _killer(job: Job) -> Killer:
+    deep = ", two arrivals" if job.depth == 2 else ""
+    return Killer(f"{job.variant} from {job.start}{deep}", job=job)
