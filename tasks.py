@@ -17,11 +17,11 @@ from harness.bench.table import show_bench
 from harness.boot import BootRequest
 from harness.boot import boot as boot_machine
 from harness.debug import debug_session
-from harness.explore.case import read_replay
-from harness.explore.replay import check_build, debug_case, replay_case
+from harness.explore.replay import check_build, debug_replay, read, replay_case, replay_script
+from harness.explore.script import Script
 from harness.explore.sweep import SweepRequest
 from harness.explore.sweep import sweep as sweep_calls
-from harness.explore.table import show_outcome, show_sweep
+from harness.explore.table import show_difference, show_outcome, show_sweep
 from harness.guest import load_guest
 from harness.machine.config import MachineConfig
 from harness.report.terminal import show_bound, show_header, show_log, show_trouble, shown
@@ -231,10 +231,10 @@ def bench(ctx: Context, backend: str = "", json: str = "") -> None:
     iterable=["call"],
     help={
         "backend": f"the ROM's hypervisor side: {', '.join(BACKENDS)} (default bare)",
-        "call": "sweep only this call (repeatable, or several with commas; default all)",
+        "call": "sweep only this call, or `interrupts`, `descriptors` (repeatable, or with commas)",
         "depth": "arrivals in a case: 1, or 2 for the interrupt calls (default 1)",
         "json": "write the verdict and the figures to this file",
-        "replay": "go to the case of this file: in GDB at a terminal, else, or with --json, run it",
+        "replay": "go to the case or script of this file: in GDB at a terminal, else run it",
         "workers": "QEMUs side by side (default one a core)",
         "limit": "end at this many failures (default 10)",
         "fresh": "begin anew, whatever an interrupted sweep has done",
@@ -278,18 +278,26 @@ def explore(
 
 
 def _replay(file: Path, json: str) -> None:
-    replay = read_replay(file)
+    """Go to the case, or play the script, of a replay file; in GDB at a terminal."""
+    replay = read(file)
     [(image, path)] = _build([replay.backend], "3.0", "")
     check_build(replay, image.build_id, file)
     rom = load_rom(path)
     guest = load_guest(write_guest(build_guest("checks"), BUILD))
     if sys.stdin.isatty() and not json:
-        if debug_case(replay.case, rom, guest, MachineConfig()):
+        if debug_replay(replay, rom, guest, MachineConfig()):
             raise SystemExit(cli.FAILED)
         return
-    outcome = replay_case(replay.case, rom, guest, MachineConfig())
-    show_outcome(Console(), outcome)
-    verdict = "fail" if outcome.complaints else "pass"
+    console = Console()
+    if isinstance(replay, Script):
+        difference = replay_script(replay, rom, guest, MachineConfig())
+        show_difference(console, replay, difference)
+        bad, data = difference is not None, {"difference": difference and asdict(difference)}
+    else:
+        outcome = replay_case(replay.case, rom, guest, MachineConfig())
+        show_outcome(console, outcome)
+        bad, data = bool(outcome.complaints), asdict(outcome)
+    verdict = "fail" if bad else "pass"
     if json:
-        cli.write_json(json, {"verdict": verdict, "build_id": image.build_id} | asdict(outcome))
+        cli.write_json(json, {"verdict": verdict, "build_id": image.build_id} | data)
     cli.end_with(verdict)

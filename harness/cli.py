@@ -79,8 +79,8 @@ def verb(json_file: str = "") -> Iterator[None]:
             with suppress(BuildError):  # the error may be that this file cannot be written
                 write_json(json_file, {"verdict": ERROR, "message": str(error)})
         raise Exit(f"error: {error}", COULD_NOT_ASK) from None
-    except KeyboardInterrupt:
-        raise Exit("interrupted", INTERRUPTED) from None
+    except KeyboardInterrupt as interrupt:
+        raise Exit(str(interrupt) or "interrupted", INTERRUPTED) from None
     except BrokenPipeError:
         _quiet_end()
     finally:

@@ -25,8 +25,7 @@ class Difference:
         lines = [f"After event {number}, {self.script.events[-1]}:" if number else "At the start:"]
         for name, (due, found) in self.differs.items():
             lines.append(f"  {name}: {due} by the model, {found} by the ROM")
-        lines.append("The events, for `inv explore --replay FILE`:")
-        return "\n".join(lines) + "\n" + str(self.script)
+        return "\n".join([*lines, "The events:", str(self.script)])
 
 
 class Beside:
@@ -43,6 +42,10 @@ class Beside:
     def script(self) -> Script:
         """What has happened so far."""
         return Script(self._backend, self._build, tuple(self.events))
+
+    def stand_before(self, event: Event) -> None:
+        """Have the machine about to do an event, for a debugger; nothing can happen after that."""
+        self._driver.stand_before(event)
 
     def happen(self, event: Event) -> Difference | None:
         """Let an event happen to both. Raises Impossible, with nothing done, when it cannot."""
@@ -74,14 +77,3 @@ def play(booted: Booted, events: Iterable[Event]) -> Difference | None:
         if (difference := both.happen(event)) is not None:
             return difference
     return None
-
-
-def replay(booted: Booted, script: Script) -> Difference | None:
-    """Play a script. Raises HarnessError when it was made with another build of the ROM."""
-    build = booted.rom.rom.manifest["build_id"]
-    if script.build != build:
-        raise HarnessError(
-            f"The script is for build {script.build} of {script.backend}, and the ROM is build "
-            f"{build}; build that one, or write its id into the script's first line."
-        )
-    return play(booted, script.events)

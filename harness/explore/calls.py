@@ -30,6 +30,8 @@ DESCRIPTOR_CALLS = (
     *("SetGDT", "GetGDT", "SetIDT", "GetIDT", "SetLDT", "GetLDT", "SetTR", "GetTR"),
     *("WriteGDTEntry", "WriteLDTEntry", "WriteIDTEntry", "UpdateKernelStack"),
 )
+GROUPS = {"interrupts": INTERRUPT_CALLS, "descriptors": DESCRIPTOR_CALLS}
+"""What a sweep can be asked for by one word."""
 
 NOT_SWEPT: Mapping[str, str] = {
     "Reboot": "it does not come back",

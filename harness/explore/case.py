@@ -17,6 +17,9 @@ RETURNED, HANGS, SLEEPS, SHUT_DOWN, GAVE_UP, DIED, FAILED = (
 """How a case ends: at the place where the call leads; nowhere within the limit, running or in HLT;
 in a reset or triple fault; in the guest's last words; with QEMU gone; before its last arrival."""
 
+FIRST_LINE = "wedge case"
+"""Of each replay file."""
+
 _ARRIVAL = re.compile(r"^arrival (\d+) (nmi|line (\d+))$")
 
 
@@ -44,7 +47,7 @@ class Case:
     arrivals: tuple[Arrival, ...]
 
     def __str__(self) -> str:
-        arrivals = ", then ".join(str(arrival) for arrival in self.arrivals)
+        arrivals = ", then ".join(map(str, self.arrivals)) or "no arrival"
         return f"{self.variant} from {self.start}: {arrivals}"
 
 
@@ -72,14 +75,15 @@ def shown_line(line: int) -> str:
 
 def case_text(case: Case, backend: str, build_id: str, notes: Sequence[str] = ()) -> str:
     """A replay file: one case of one ROM build. `notes` become comments."""
+    arrivals = [f"{arrival.point} {shown_line(arrival.line)}" for arrival in case.arrivals]
     lines = [
-        "wedge case",
+        FIRST_LINE,
         *(f"# {note}" for note in notes),
         f"backend {backend}",
         f"build {build_id}",
         f"call {case.variant}",
         f"start {case.start}",
-        *(f"arrival {arrival.point} {shown_line(arrival.line)}" for arrival in case.arrivals),
+        *(f"arrival {arrival}" for arrival in arrivals or ["none"]),
     ]
     return "\n".join(lines) + "\n"
 
@@ -99,22 +103,25 @@ def read_replay(path: Path) -> Replay:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise HarnessError(f"The replay file {path} cannot be read: {error}.") from None
-    if not lines or lines[0] != "wedge case":
-        raise HarnessError(f"{path} is no replay file: its first line is not 'wedge case'.")
+    if not lines or lines[0] != FIRST_LINE:
+        raise HarnessError(f"{path} is no replay file: its first line is not {FIRST_LINE!r}.")
     values: dict[str, str] = {}
     arrivals = []
+    none = False  # a call that went wrong by itself
     for number, line in enumerate(lines[1:], 2):
         word, _, value = line.partition(" ")
         if not line or word == "#":
             continue
         if word == "arrival" and (found := _ARRIVAL.match(line)):
             arrivals.append(Arrival(int(found[1]), int(found[3]) if found[3] else NMI))
+        elif line == "arrival none":
+            none = True
         elif word in ("backend", "build", "call", "start") and value:
             values[word] = value
         else:
             raise HarnessError(f"{path}:{number}: {line!r} is no line of a replay file.")
     missing = {"backend", "build", "call", "start"} - values.keys()
-    if missing or not arrivals:
+    if missing or not (arrivals or none):
         what = ", ".join(sorted(missing)) or "arrival"
         raise HarnessError(f"The replay file {path} does not say: {what}.")
     case = Case(values["call"], values["start"], tuple(arrivals))

@@ -7,12 +7,14 @@ each handler runs, so one that is lost shows.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from harness.booted import IF, Booted
 from harness.errors import WaitTimeout
 from harness.explore.model import SOFTWARE, Frame, Place, State
 from harness.explore.pic import CASCADE, FIRST_VECTOR, LINES
+from harness.explore.script import Event
 
 KERNEL_CS, KERNEL_DS, USER_CS, USER_DS, SPARE_INDEX = 0x08, 0x10, 0x1B, 0x23, 8
 RESET = 0x2  # EFLAGS with nothing set but the bit that always is
@@ -26,6 +28,10 @@ SNIPPET = 16  # bytes of the guest's memory for each of the driver's own pieces 
 FROM_USER = 256  # where those for user mode begin
 BRIEF, SLEEP_LIMIT = 0.02, 5.0  # seconds: between looks whether the guest sleeps, and all of them
 HANDLER_WORDS = 7  # vector, error code, EIP, CS, EFLAGS, and ESP, SS from user mode
+
+
+class _Ready(Exception):
+    """All of an event is done but to let the machine run."""
 
 
 @dataclass
@@ -53,7 +59,7 @@ class Driver:
         self._levels = [_Level(None, None, self._stack_top)]
         self._delivered: list[int] = []
         self._wrong: list[str] = []
-        self._in_user = self._asleep = False
+        self._in_user = self._asleep = self._stands = False
         for line in LINES:
             self._lines.lower_irq(line)
         self._write_code()
@@ -76,6 +82,12 @@ class Driver:
             frame=level.frame,
             wrong=tuple(self._wrong),
         )
+
+    def stand_before(self, event: Event) -> None:
+        """Do all of an event but to let the machine run: where the next step begins it."""
+        self._stands = True
+        with suppress(_Ready):
+            event.happen(self)
 
     # --- events ----------------------------------------------------------------------------------
 
@@ -194,6 +206,8 @@ class Driver:
         `given`: registers that hold something else than the pattern, `free`: those that may change;
         `left`: bytes of arguments that the call leaves on the stack.
         """
+        if self._stands:
+            raise _Ready
         stops = (self._kernel, self._user, self._handler)
         expected = {**self._pattern(), **(given or {})}
         expected = {name: value for name, value in expected.items() if name not in free}

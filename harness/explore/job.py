@@ -54,14 +54,21 @@ class Sweeper:
     def stage(self) -> Stage:
         """The stage, on a machine that is booted when it is first asked for."""
         if self._stage is None:
-            self._machine = BootedMachine(*self._parts)
             try:
-                self._stage = Stage(self._machine.ready())
-                self._stage.patch(self._patches)
-            except BaseException:
-                self.close()
-                raise
+                self._stage = self._made()
+            except MachineDied:  # once is an accident
+                self._stage = self._made()
         return self._stage
+
+    def _made(self) -> Stage:
+        self._machine = BootedMachine(*self._parts)
+        try:
+            stage = Stage(self._machine.ready())
+            stage.patch(self._patches)
+        except BaseException:
+            self.close()
+            raise
+        return stage
 
     def close(self) -> None:
         """End the machine."""
@@ -102,6 +109,10 @@ class Sweeper:
     def run_case(self, case: Case) -> Outcome:
         """Run one case and judge it. Raises HarnessError for one that this ROM does not have."""
         found = _Sweep(self, _job_of(case))
+        if not case.arrivals:  # all that can be asked is whether the call itself holds
+            outcomes = [outcome for outcome, _, _ in found.outcomes() if outcome is not None]
+            lost = [outcome for outcome in outcomes if not outcome.case.arrivals]
+            return lost[0] if lost else Outcome(case, RETURNED, "")
         try:
             return found.run_found(found.find(case))
         except WalkFailed as error:
@@ -149,12 +160,18 @@ class _Sweep:
         return self._sweeper.stage
 
     def outcomes(self) -> Iterator[Step]:
+        """Do the job; a machine that is lost costs the case that it was used for."""
         try:
-            begin = self._stage.begin(self._variant, self._start.name)
-            points = walk(self._stage, Point(begin), ())
+            yield from self._outcomes()
         except (WalkFailed, MachineDied) as error:
-            yield self._lost(self._case(), error), 1, 1
-            return
+            yield self._lost(self._case(), error), 0, 1
+
+    def _outcomes(self) -> Iterator[Step]:
+        try:
+            begin, points = self._way()
+        except MachineDied:  # the call was the first thing it did, so try once more
+            self._sweeper.close()
+            begin, points = self._way()
         stage, before = self._stage, self._stage.outside()
         if self._job.depth == 1:
             yield from self._first(points)
@@ -167,12 +184,16 @@ class _Sweep:
             text = "memory changed that the call has no business with"
             yield Outcome(self._case(), RETURNED, "", complaints=(text,)), 0, 0
 
+    def _way(self) -> tuple[State, list[Point]]:
+        begin = self._stage.begin(self._variant, self._start.name)
+        return begin, walk(self._stage, Point(begin), ())
+
     def find(self, case: Case) -> Found:
         """Walk to a case."""
-        begin = self._stage.begin(self._variant, self._start.name)
-        points = walk(self._stage, Point(begin), ())
         if not case.arrivals:
-            return Found(case, points[0], (), (), self._last(points), frozenset())
+            begin = self._stage.begin(self._variant, self._start.name)
+            return Found(case, Point(begin), (), (), begin, frozenset())
+        _, points = self._way()
         first = self._picked(points, case.arrivals[0])
         if len(case.arrivals) == 1:
             return self._one(case, points)

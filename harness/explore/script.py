@@ -115,11 +115,11 @@ class Script:
     """Events for one build of a ROM."""
 
     backend: str
-    build: str
+    build_id: str
     events: tuple[Event, ...]
 
     def __str__(self) -> str:
-        lines = [f"{HEADER} {self.backend} {self.build}", *map(str, self.events)]
+        lines = [f"{HEADER} {self.backend} {self.build_id}", *map(str, self.events)]
         return "\n".join(lines) + "\n"
 
 

@@ -1,18 +1,17 @@
 """The sweep: which jobs, their progress, and what they found in the end."""
 
-import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.explore.calls import INTERRUPT_CALLS, NOT_SWEPT, Variant, variants
+from harness.explore.calls import GROUPS, NOT_SWEPT, Variant, variants
 from harness.explore.case import Outcome, case_text
 from harness.explore.job import Job, JobResult
+from harness.explore.notes import Notes
 from harness.explore.start import STARTS
 from harness.explore.worker import Heartbeat, Workers
 from harness.guest import GuestFile, load_guest
@@ -25,7 +24,7 @@ DEPTHS = (1, 2)
 
 @dataclass(frozen=True)
 class SweepRequest:
-    """What to sweep. calls: their names, none for all (of depth 2, the interrupt calls).
+    """What to sweep. calls: names, also of GROUPS; none: all, of depth 2 the interrupt ones.
 
     folder: where progress and replay files go. workers: QEMUs side by side. limit: failures at
     which the sweep ends. fresh: forget what an interrupted sweep has done.
@@ -133,49 +132,62 @@ def sweep(request: SweepRequest, progress: Callable[[str], None] = print) -> Swe
     jobs = plan(request, rom, guest)
     backend, build_id = rom.manifest["backend"], rom.manifest["build_id"]
     report = SweepReport(backend, request.depth, build_id)
-    notes = request.folder / f"{backend}-{build_id[:12]}-depth-{request.depth}.progress"
-    if request.fresh:
-        notes.unlink(missing_ok=True)
-    done = [result for result in _read(notes) if result.job in jobs]
-    report.results += done
-    left = [job for job in jobs if job not in {result.job for result in done}]
-    request.folder.mkdir(parents=True, exist_ok=True)
+    name = f"{backend}-{build_id[:12]}-depth-{request.depth}"
+    with Notes(request.folder, name, request.fresh) as notes:
+        report.results += [result for result in notes.results if result.job in jobs]
+        shown = _Shown(progress, len(jobs), len(report.results))
+        try:
+            _sweep(request, (rom, guest), jobs, report, notes, shown)
+        except KeyboardInterrupt:
+            text = f"interrupted; {shown.done} of {len(jobs)} parts are done"
+            raise KeyboardInterrupt(f"{text}, and the next run goes on there") from None
+        notes.forget(jobs)
+        report.results.sort(key=lambda result: jobs.index(result.job))
+        _write_replays(report, notes)
+    return report
+
+
+def _sweep(
+    request: SweepRequest,
+    parts: tuple[Rom, GuestFile],
+    jobs: Sequence[Job],
+    report: SweepReport,
+    notes: Notes,
+    shown: "_Shown",
+) -> None:
+    """Do the jobs that are left, up to the limit of failures."""
+    done = {result.job for result in report.results}
+    left = [job for job in jobs if job not in done]
     started = time.monotonic()
-    with notes.open("a") as file:
-        shown = _Shown(progress, len(jobs), len(done))
-        workers = min(request.workers or os.cpu_count() or 1, max(len(left), 1))
-        with Workers(workers, request.config, rom, guest) as pool:
+    if left:
+        workers = min(request.workers or os.cpu_count() or 1, len(left))
+        with Workers(workers, request.config, *parts) as pool:
             for said in pool.do(left, request.limit):
                 if isinstance(said, Heartbeat):
                     shown.cases += said.cases
-                    report.cases_run += said.cases
                 elif isinstance(said, JobResult):
                     report.results.append(said)
-                    if not said.failures:  # what failed is swept again
-                        file.write(json.dumps(asdict(said)) + "\n")
-                        file.flush()
+                    report.cases_run += said.cases
+                    notes.add(said)
                     shown.done += 1
                 report.seconds = time.monotonic() - started
                 shown.show(len(report.failures))
                 if len(report.failures) >= request.limit:
                     report.stopped = len(report.results) < len(jobs)
                     break
-    notes.unlink(missing_ok=True)
-    report.results.sort(key=lambda result: jobs.index(result.job))
-    _write_replays(report, request.folder)
-    return report
 
 
 def plan(request: SweepRequest, rom: Rom, guest: GuestFile) -> list[Job]:
     """The jobs of a sweep. Raises HarnessError for a call that is not known or not swept."""
     provided = {row["name"] for row in rom.manifest["calls"] if row["offset"] is not None}
     known = [v for v in all_variants(guest) if v.call in provided]
-    wanted = request.calls or (INTERRUPT_CALLS if request.depth == 2 else ())
+    asked = request.calls or (("interrupts",) if request.depth == 2 else ())
+    wanted = [name for word in asked for name in GROUPS.get(word, (word,))]
     for name in wanted:
         if name in NOT_SWEPT:
             raise HarnessError(f"{name} is not swept: {NOT_SWEPT[name]}.")
         if name not in {variant.call for variant in known}:
-            calls = ", ".join(dict.fromkeys(variant.call for variant in known))
+            calls = ", ".join(dict.fromkeys([*GROUPS, *(variant.call for variant in known)]))
             raise HarnessError(f"There is no call {name!r} to sweep; choose from {calls}.")
     return [
         Job(variant.name, start.name, request.depth)
@@ -216,19 +228,11 @@ class _Shown:
         self.progress(text)
 
 
-def _read(notes: Path) -> Iterable[JobResult]:
-    """The jobs that an interrupted sweep has done; a line that was cut off is none."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        for line in notes.read_text().splitlines():
-            data = json.loads(line)
-            yield JobResult(Job(**data.pop("job")), **data)
-
-
-def _write_replays(report: SweepReport, folder: Path) -> None:
-    for old in folder.glob(f"{report.backend}-failure-*.case"):
+def _write_replays(report: SweepReport, notes: Notes) -> None:
+    """A file for each failure, in place of those of the sweep before."""
+    for old in notes.stem.parent.glob(f"{notes.stem.name}-failure-*.case"):
         old.unlink()
     for number, outcome in enumerate(report.failures, 1):
-        path = folder / f"{report.backend}-failure-{number}.case"
-        notes: Sequence[str] = [*outcome.complaints, f"at {outcome.place}"]
-        path.write_text(case_text(outcome.case, report.backend, report.build_id, notes))
-        report.replays.append(path)
+        why = [*outcome.complaints, f"at {outcome.place}"]
+        text = case_text(outcome.case, report.backend, report.build_id, why)
+        report.replays.append(notes.write_beside(f"failure-{number}.case", text))

@@ -4,7 +4,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.explore.beside import Difference
 from harness.explore.case import Outcome
+from harness.explore.script import Script
 from harness.explore.sweep import SweepReport
 from harness.report.log import PASS
 from harness.report.terminal import shown
@@ -46,3 +48,12 @@ def show_outcome(console: Console, outcome: Outcome) -> None:
     delivered = " ".join(f"{entry.vector:x}" for entry in outcome.delivered) or "none"
     waiting = " ".join(f"{vector:x}" for vector in outcome.waiting) or "none"
     console.print(f"  delivered: {delivered}; waiting: {waiting}", highlight=False)
+
+
+def show_difference(console: Console, script: Script, difference: Difference | None) -> None:
+    """A script that was played beside the model: the first difference, if there is one."""
+    verdict = "[bold red]fail[/]" if difference else "[green]pass[/]"
+    count = len(script.events)
+    console.print(f"{verdict} {count} events on {escape(script.backend)}", highlight=False)
+    text = str(difference) if difference else "The ROM did what the model does.\n"
+    console.print(escape(text), end="", highlight=False, soft_wrap=True)

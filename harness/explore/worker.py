@@ -2,9 +2,11 @@
 
 import multiprocessing
 import signal
+import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
@@ -40,66 +42,111 @@ Report = Heartbeat | JobResult | Trouble
 
 
 class Workers:
-    """A number of workers; a context, at whose end they have ended, however that comes."""
+    """A number of workers; a context, at whose end they have ended, however that comes.
+
+    Their temporary files are in a folder of the context's own: one that was killed leaves none.
+    """
 
     def __init__(self, count: int, config: MachineConfig, rom: Rom, guest: GuestFile) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipes: list[Connection] = []
-        self._processes: list[BaseProcess] = []
-        for _ in range(count):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_work, args=(theirs, config, rom, guest), daemon=True)
-            process.start()
-            theirs.close()
-            self._pipes.append(ours)
-            self._processes.append(process)
+        self._count = count
+        self._parts = (config, rom, guest)
+        self._context = multiprocessing.get_context("spawn")
+        self._processes: dict[Connection, BaseProcess] = {}
 
     def __enter__(self) -> "Workers":
+        self._folder = tempfile.TemporaryDirectory(prefix="wedge-sweep-")
+        resource_tracker.ensure_running()  # the first start would do it, and let Ctrl-C in
+        try:
+            for _ in range(self._count):
+                self._start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        for pipe in self._pipes:
-            pipe.close()
-        for process in self._processes:
-            process.join(GRACE)
-            if process.is_alive():
-                process.kill()
-                process.join()
+        with _no_interrupt():
+            for pipe in self._processes:
+                pipe.close()
+            for process in self._processes.values():
+                process.join(GRACE)
+                if process.is_alive():
+                    process.kill()
+                    process.join()
+            self._folder.cleanup()
+
+    def _start(self) -> Connection:
+        # A worker must not hear Ctrl-C, from its first instruction on: the sweep's process does.
+        with _no_interrupt():
+            ours, theirs = self._context.Pipe()
+            process = self._context.Process(
+                target=_work, args=(theirs, self._folder.name, *self._parts), daemon=True
+            )
+            process.start()
+            theirs.close()
+            self._processes[ours] = process
+        return ours
 
     def do(self, jobs: Sequence[Job], limit: int) -> Iterator[Report]:
         """Have the jobs done, the first first, and answer what the workers report.
 
-        Raises HarnessError when a worker could not ask, or is gone.
+        A worker that is gone is replaced, and its job begun anew. Raises HarnessError when a worker
+        could not ask, or when a job loses its worker twice.
         """
         waiting = list(jobs)
-        busy: set[Connection] = set()
-        for pipe in self._pipes:
+        busy: dict[Connection, Job] = {}
+        lost: set[Job] = set()
+
+        def give(pipe: Connection) -> None:
             if waiting:
-                pipe.send((waiting.pop(0), limit))
-                busy.add(pipe)
+                busy[pipe] = waiting.pop(0)
+                with suppress(OSError):  # a worker that is gone shows when it is listened to
+                    pipe.send((busy[pipe], limit))
+
+        for pipe in list(self._processes):
+            give(pipe)
         while busy:
             for ready in wait(list(busy)):
                 assert isinstance(ready, Connection)
                 try:
                     report: Report = ready.recv()
                 except (EOFError, OSError):
-                    raise HarnessError("A process of the sweep ended; run it again.") from None
+                    job = busy.pop(ready)
+                    if job in lost:
+                        raise HarnessError(
+                            f"The process that swept {job.variant} from {job.start} ended, and so "
+                            "did the one that tried again."
+                        ) from None
+                    lost.add(job)
+                    self._processes.pop(ready).join()
+                    ready.close()
+                    waiting.insert(0, job)
+                    give(self._start())
+                    continue
                 if isinstance(report, Trouble):
                     raise HarnessError(report.text)
                 if isinstance(report, JobResult):
-                    busy.discard(ready)
-                    if waiting:
-                        ready.send((waiting.pop(0), limit))
-                        busy.add(ready)
+                    del busy[ready]
+                    give(ready)
                 yield report
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Hold Ctrl-C back meanwhile; a process that is started here never hears it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Ended(Exception):
     """The sweep has ended, and this worker with it."""
 
 
-def _work(pipe: Connection, config: MachineConfig, rom: Rom, guest: GuestFile) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep's process hears it, and ends us
+def _work(pipe: Connection, folder: str, config: MachineConfig, rom: Rom, guest: GuestFile) -> None:
+    tempfile.tempdir = folder
     sweeper = Sweeper(config, rom, guest)
     points = cases = 0
 

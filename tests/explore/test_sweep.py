@@ -94,6 +94,14 @@ def test_an_interrupted_sweep_goes_on_where_it_was(request_: SweepRequest) -> No
     assert (report.as_data()["cases"], report.cases_run) == (54, 36)
 
 
+def test_an_interrupted_sweep_says_that_the_next_one_goes_on(request_: SweepRequest) -> None:
+    def stop(text: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match=r"0 of 6 parts are done, and the next run goes on"):
+        sweep(request_, stop)
+
+
 def test_a_fresh_sweep_forgets_the_interrupted_one(request_: SweepRequest) -> None:
     def stop(text: str) -> None:
         if "1 of 6 parts" in text:
