@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 from harness.booted import Booted
 from harness.errors import HarnessError
-from harness.explore.driver import Driver
+from harness.explore.driver import LIMIT, Driver
 from harness.explore.model import Model, State
 from harness.explore.script import Event, Script
 
@@ -31,11 +31,11 @@ class Difference:
 class Beside:
     """A guest at `ready` and the model, moved together; `model` says what may happen next."""
 
-    def __init__(self, booted: Booted) -> None:
+    def __init__(self, booted: Booted, limit: float = LIMIT) -> None:
         manifest = booted.rom.rom.manifest
         self.model = Model(lazy=manifest["lazy"])
         self.events: list[Event] = []
-        self._driver = Driver(booted)
+        self._driver = Driver(booted, limit)
         self._backend, self._build = manifest["backend"], manifest["build_id"]
 
     @property
@@ -70,9 +70,12 @@ def compare(due: State, found: State) -> dict[str, tuple[object, object]]:
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def play(booted: Booted, events: Iterable[Event]) -> Difference | None:
-    """Play events on a guest at `ready`, up to the first difference."""
-    both = Beside(booted)
+def play(booted: Booted, events: Iterable[Event], limit: float = LIMIT) -> Difference | None:
+    """Play events on a guest at `ready`, up to the first difference.
+
+    limit: seconds that the guest has for each.
+    """
+    both = Beside(booted, limit)
     for event in events:
         if (difference := both.happen(event)) is not None:
             return difference

@@ -26,7 +26,7 @@ SYSENTER_CS, SYSENTER_ESP, SYSENTER_EIP = 0x174, 0x175, 0x176
 TRAP_TYPE = 0x100  # of a gate's high dword
 SNIPPET = 16  # bytes of the guest's memory for each of the driver's own pieces of code
 FROM_USER = 256  # where those for user mode begin
-BRIEF, SLEEP_LIMIT = 0.02, 5.0  # seconds: between looks whether the guest sleeps, and all of them
+BRIEF, LIMIT = 0.02, 5.0  # seconds: between looks whether the guest sleeps, and for an event
 HANDLER_WORDS = 7  # vector, error code, EIP, CS, EFLAGS, and ESP, SS from user mode
 
 
@@ -45,9 +45,13 @@ class _Level:
 
 
 class Driver:
-    """A guest at `ready` as a Player; `state()` is what there is to see, as the model has it."""
+    """A guest at `ready` as a Player; `state()` is what there is to see, as the model has it.
 
-    def __init__(self, booted: Booted) -> None:
+    limit: seconds that the guest has for an event.
+    """
+
+    def __init__(self, booted: Booted, limit: float = LIMIT) -> None:
+        self._limit = limit
         self._booted = booted
         self._control = booted.control
         self._lines = booted.machine.injector
@@ -215,9 +219,9 @@ class Driver:
         if self._asleep:
             return
         if not may_sleep:
-            here = self._control.run_to(*stops)
+            here = self._control.run_to(*stops, timeout=self._limit)
             if again and here != self._handler:
-                self._control.run_to(*stops)
+                self._control.run_to(*stops, timeout=self._limit)
         found = self._control.registers()
         if found["eip"] == self._handler:
             self._entered(found, left)
@@ -228,14 +232,14 @@ class Driver:
                 self._wrong.append(f"{name} is {found[name]:#x} and not {value:#x}")
 
     def _fall_asleep(self, *stops: int) -> bool:
-        for _ in range(int(SLEEP_LIMIT / BRIEF)):
+        for _ in range(int(self._limit / BRIEF)):
             try:
                 self._control.run_to(*stops, timeout=BRIEF)
                 return False
             except WaitTimeout:
                 if self._booted.machine.monitor.processor().halted:
                     return True
-        raise WaitTimeout(f"The guest neither sleeps nor comes back within {SLEEP_LIMIT:g} s.")
+        raise WaitTimeout(f"The guest neither sleeps nor comes back within {self._limit:g} s.")
 
     def _entered(self, found: Mapping[str, int], left: int) -> None:
         """A handler was reached: note it, and each that it interrupted at its first instruction."""

@@ -52,8 +52,8 @@ def _in_kernel(model: Model) -> Iterator[Action]:
     yield ("call Halt",)
     if not model.held:
         yield from ((line,) for line in CLOSED)
-        for line in TRAPPED:
-            yield (f"gate {line} {'interrupt' if line in model.trap_gates else 'trap'}",)
+        for each in TRAPPED:
+            yield (f"gate {each} {'interrupt' if each in model.trap_gates else 'trap'}",)
     if model.here.frame is None:
         yield from 4 * (("user",), ("sysexit",))
         return

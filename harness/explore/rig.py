@@ -18,6 +18,9 @@ from harness.guest import GuestFile
 from harness.machine.config import MachineConfig
 from harness.rom import Rom
 
+LIMIT = 0.5
+"""Seconds that the guest has for an event of a script; it takes some milliseconds."""
+
 CHUNK = 1024
 """Bytes of memory that are written at once."""
 
@@ -26,10 +29,11 @@ _INSTRUCTION = re.compile(rb"^0x([0-9a-f]+):", re.M)
 
 @dataclass(frozen=True)
 class Measured:
-    """What a killer does to the ROM as it is: offsets of the instructions that it reaches, the
-    seconds that it takes, and a complaint, which there must not be.
+    """What a killer, by its number, does to the ROM as it is: offsets of the instructions that it
+    reaches, the seconds that it takes, and a complaint, which there must not be.
     """
 
+    killer: int
     reached: frozenset[int]
     seconds: float
     complaint: str
@@ -71,7 +75,7 @@ class Rig:
             self._sweeper.close()
             return str(error).splitlines()[0]
 
-    def measure(self, killer: Killer) -> Measured:
+    def measure(self, number: int, killer: Killer) -> Measured:
         """Let a killer at the ROM as it is. QEMU logs each instruction as it translates it, and
         that it has to do anew for all of the ROM's code once that was written to.
         """
@@ -92,7 +96,7 @@ class Rig:
         places = {int(place, 16) - booted.rom.block for place in _INSTRUCTION.findall(data)}
         size = int(booted.rom.rom.manifest["block"]["size"])
         reached = frozenset(place for place in places if 0 <= place < size)
-        return Measured(reached, seconds, complaint)
+        return Measured(number, reached, seconds, complaint)
 
     def _rewrite(self, booted: Booted) -> None:
         size = int(booted.rom.rom.manifest["block"]["size"])
@@ -101,7 +105,7 @@ class Rig:
 
     def _play(self, killer: Killer, patches: Mapping[int, bytes]) -> str:
         try:
-            difference = play(self._ready(patches), killer.events)
+            difference = play(self._ready(patches), killer.events, LIMIT)
         except Impossible:
             raise
         except HarnessError as error:
