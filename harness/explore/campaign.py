@@ -213,10 +213,14 @@ def _measured(
 
 
 def _against(mutant: Mutant, reach: Sequence[Measured]) -> tuple[int, ...]:
-    """The killers that reach a mutant, the quick ones first."""
+    """The killers that reach a mutant: those first that reach much in little time."""
     places = range(mutant.offset, mutant.offset + len(mutant.data))
     able = [each for each in reach if not each.reached.isdisjoint(places)]
-    return tuple(each.killer for each in sorted(able, key=lambda each: each.seconds))
+    return tuple(each.killer for each in sorted(able, key=_dearness))
+
+
+def _dearness(each: Measured) -> float:
+    return each.seconds / len(each.reached)
 
 
 def _spread(tasks: Sequence[Attempt], workers: int) -> list[Attempt]:

@@ -76,7 +76,7 @@ class Driver:
         lazy = self._booted.rom.rom.manifest["lazy"]
         level = self._levels[-1]
         return State(
-            mask=IF if self._booted.virtual_if() else 0,
+            mask=self._booted.field("virtual_if") if lazy else IF * self._booted.real_if(),
             delivered=tuple(self._delivered),
             waits=tuple(sorted(waits + (self._booted.recorded() if lazy else []))),
             in_service=(registers[0][1], registers[1][1]),

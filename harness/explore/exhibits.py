@@ -1,9 +1,10 @@
-"""The exhibits of the museum, each with its history. What a bug is called is what it does wrong."""
+"""The exhibits of `bare`, each with its history. What a bug is called is what it does wrong."""
 
+from harness.explore.exhibits_native import NATIVE
 from harness.explore.job import Job
 from harness.explore.museum import Exhibit
 
-EXHIBITS = (
+BARE = (
     Exhibit(
         name="the check for pending interrupts is always false",
         backend="bare",
@@ -22,8 +23,9 @@ EXHIBITS = (
         history="""\
 lguest enabled interrupts so in Linux (arch/x86/lguest/head_32.S, lg_irq_enable): it set the
 virtual IF and then tested the pending word against the constant 0, by TEST, whose result is zero
-whatever the word holds. So the jump to the hypercall was never taken. It went unnoticed, since the
-host delivers at the next occasion; lguest's other way to enable, lg_restore_fl, tested rightly.""",
+whatever the word holds. So the jump to the hypercall was never taken. It went unnoticed, since
+the host delivers at the next occasion; lguest's other way to enable, lg_restore_fl, tested
+rightly.""",
     ),
     Exhibit(
         name="enabling by the mask delivers nothing",
@@ -44,9 +46,10 @@ host delivers at the next occasion; lguest's other way to enable, lg_restore_fl,
         jobs=(Job("SetInterruptMask(200)", "clear, 5 pending"),),
         history="""\
 The 13.0 ROM of Karlsruhe's Afterburner sets the flag and returns, in EnableInterrupts as in
-SetInterruptMask: what waits is left to the next event, IRET or idle call, unless the ROM was built
-with its strict option. lguest did the same until commit a32a8813d017 (2009), whose text says that
-things still worked, and that TCP from guest to host took 6.8 s instead of 30.7 once it checked.""",
+SetInterruptMask: what waits is left to the next event, IRET or idle call, unless the ROM was
+built with its strict option. lguest did the same until commit a32a8813d017 (2009), whose text
+says that things still worked, and that TCP from guest to host took 6.8 s instead of 30.7 once it
+checked.""",
     ),
     Exhibit(
         name="enabling tests before it sets",
@@ -64,10 +67,10 @@ EnableInterrupts:
 """,
         jobs=(Job("EnableInterrupts", "clear"),),
         history="""\
-The oldest race of a flag and a word beside it: what is recorded between the test and the store is
-seen by neither. It was the negative control of a prototype of a ROM on host Linux, where a signal
-raised by ptrace at each boundary found it at 2 of 81 boundaries, and a stress of 300,000 signals
-at none: nearly all of those came while the flag was clear.""",
+The oldest race of a flag and a word beside it: what is recorded between the test and the store
+is seen by neither. It was the negative control of a prototype of a ROM on host Linux, where a
+signal raised by ptrace at each boundary found it at 2 of 81 boundaries, and a stress of 300,000
+signals at none: nearly all of those came while the flag was clear.""",
     ),
     Exhibit(
         name="the virtual CPU is read through DS",
@@ -78,9 +81,9 @@ at none: nearly all of those came while the flag was clear.""",
         jobs=(Job("GetInterruptMask", "set"),),
         history="""\
 Kernels make the interrupt calls on their way to user mode, with the user's selectors loaded
-already, so the interface promises no more than CS and SS. Linux learned it in each of its own ways
-out: the last store of lguest_iret and those of xen_iret carry an SS prefix, and lguest's has a
-comment that says why. Most calls come with flat segments, which is how the slip lives on.""",
+already, so the interface promises no more than CS and SS. Linux learned it in each of its own
+ways out: the last store of lguest_iret and those of xen_iret carry an SS prefix, and lguest's
+has a comment that says why. Most calls come with flat segments, which is how the slip lives on.""",
     ),
     Exhibit(
         name="IRET puts all flags into the mask",
@@ -121,9 +124,9 @@ masks, since bit 1 of EFLAGS is always set.""",
 """,
         jobs=(Job("SetInterruptMask(fffffdff)", "set"),),
         history="""\
-The SetInterruptMask of Afterburner's 13.0 ROM, and lguest's lg_restore_fl, are a store of EAX. In
-a kernel that gives back what it got that is enough; PUSHF and POPF in a kernel that was patched in
-one place and not in the other give a word in which 30 other bits may be set.""",
+The SetInterruptMask of Afterburner's 13.0 ROM, and lguest's lg_restore_fl, are a store of EAX.
+In a kernel that gives back what it got that is enough; PUSHF and POPF in a kernel that was
+patched in one place and not in the other give a word in which 30 other bits may be set.""",
     ),
     Exhibit(
         name="a gate is written in two halves",
@@ -149,8 +152,8 @@ one place and not in the other give a word in which 30 other bits may be set."""
 On i386 Linux writes a descriptor by two stores, low dword first (write_ldt_entry in
 asm-i386/desc.h; _set_tssldt_desc beside it takes six). On the bare machine that is the kernel's
 own affair. A call that stands for it is a promise, and between the halves a gate names half the
-old handler and half the new one. Xen had the like with a whole table: between the load of CR3 and
-that of GDTR a context switch had no GDT mapped, and an NMI just there reset the machine.""",
+old handler and half the new one. Xen had the like with a whole table: between the load of CR3
+and that of GDTR a context switch had no GDT mapped, and an NMI just there reset the machine.""",
     ),
     Exhibit(
         name="the range around HLT is short by one",
@@ -161,10 +164,11 @@ that of GDTR a context switch had no GDT mapped, and an NMI just there reset the
         jobs=(Job("Halt", "clear, by SYSENTER", depth=2),),
         history="""\
 All who cannot make a sequence atomic give an interrupt's entry a range of addresses to look for:
-Xen's xen_iret_start_crit and xen_iret_end_crit, lguest's lguest_noirq_start and lguest_noirq_end,
-Afterburner's range of the idle sequence, which is moved past its race window. Whether the last
-instruction belongs to the range is the whole question, and it needs an arrival at just that one.
-Here it is the HLT itself, where only a second arrival shows that the first one was wrong.""",
+Xen's xen_iret_start_crit and xen_iret_end_crit, lguest's lguest_noirq_start and
+lguest_noirq_end, Afterburner's range of the idle sequence, which is moved past its race window.
+Whether the last instruction belongs to the range is the whole question, and it needs an arrival
+at just that one. Here it is the HLT itself, where only a second arrival shows that the first one
+was wrong.""",
     ),
     Exhibit(
         name="IRET leaves a frame behind for an arrival",
@@ -183,12 +187,12 @@ Here it is the HLT itself, where only a second arrival shows that the first one 
 """,
         jobs=(Job("IRET(kernel, IF set)", "clear"),),
         history="""\
-The processor's IRET enables and leaves in one step. A ROM that enables first and then leaves has a
-window in which each arrival is nested on top of a frame that was as good as gone, and when they
-come faster than they go, the stack is at its end. Linux on Xen folds such an arrival into the
-frame that it found (commit 9ec2b804e099, xen_iret_crit_fixup); lguest told its host of a range in
-which never to interrupt; the prototype on host Linux used such a frame again 1,271 times in
-10,735.""",
+The processor's IRET enables and leaves in one step. A ROM that enables first and then leaves has
+a window in which each arrival is nested on top of a frame that was as good as gone, and when
+they come faster than they go, the stack is at its end. Linux on Xen folds such an arrival into
+the frame that it found (commit 9ec2b804e099, xen_iret_crit_fixup); lguest told its host of a
+range in which never to interrupt; the prototype on host Linux used such a frame again 1,271
+times in 10,735.""",
     ),
     Exhibit(
         name="a wakeup is lost between the test and HLT",
@@ -205,11 +209,11 @@ Halt:
 """,
         jobs=(Job("Halt", "clear"),),
         history="""\
-Test for work, then sleep: what comes in between is served at once, and then the machine sleeps on
-what it brought. Kernels close the gap by the shadow of STI before HLT; Afterburner's callback
+Test for work, then sleep: what comes in between is served at once, and then the machine sleeps
+on what it brought. Kernels close the gap by the shadow of STI before HLT; Afterburner's callback
 moves an idle sequence on past its window; the prototype without that lost a wakeup at the first
-boundary behind the store. A test guest on Xen hung in 5 of 60 runs, at exactly such a place, when
-its host was busy: its timer was armed with events unmasked before it blocked.""",
+boundary behind the store. A test guest on Xen hung in 5 of 60 runs, at exactly such a place,
+when its host was busy: its timer was armed with events unmasked before it blocked.""",
     ),
     Exhibit(
         name="what is pending is cleared before it is delivered",
@@ -229,8 +233,8 @@ its host was busy: its timer was armed with events unmasked before it blocked.""
         history="""\
 Linux on Xen unmasked and tested by one AND of the word that holds both the mask and the pending
 flag (xen_irq_enable_direct, xen_sysexit). Without a lock it wrote back an old pending flag over
-one that another processor had set in between; the guest then ran in user mode with events waiting,
-and in the end it stood still. Commit 04c44a080d2f takes the AND apart: set, then test.""",
+one that another processor had set in between; the guest then ran in user mode with events
+waiting, and in the end it stood still. Commit 04c44a080d2f takes the AND apart: set, then test.""",
     ),
     Exhibit(
         name="the check for pending interrupts is the wrong way round",
@@ -251,9 +255,9 @@ and in the end it stood still. Commit 04c44a080d2f takes the AND apart: set, the
         jobs=(Job("SetInterruptMask(200)", "clear, 5 pending"),),
         history="""\
 A conditional jump with the wrong sense looks like a right one. Linux's xen_restore_fl_direct had
-it for some years and asked the hypervisor for events when there were none, about a hundred times
-as often as needed; that direction costs time only, and no test of function can find it. The other
-one loses interrupts.""",
+it until 2012, and asked the hypervisor for events when there were none, far more often than
+needed; that direction costs time only, and no test of function can find it. The other one loses
+interrupts.""",
     ),
     Exhibit(
         name="any number of interrupts is recorded",
@@ -270,10 +274,10 @@ one loses interrupts.""",
         jobs=(Job("GetInterruptMask", "clear", depth=2),),
         history="""\
 To accept is to take the 8259's word that an EOI will come for this line before any below it. A
-first ROM for Linux 2.6.32 accepted whatever came while masked. With IRQ 1's handler running, IRQ 0
-was accepted; the handler's non-specific EOI cleared the bit of IRQ 0; from then on one EOI was
+first ROM for Linux 2.6.32 accepted whatever came while masked. With IRQ 1's handler running, IRQ
+0 was accepted; the handler's non-specific EOI cleared the bit of IRQ 0; from then on one EOI was
 missing, and IRQ 1 stayed in service for ever. PowerPC Linux, where lazy disabling comes from
-(commit d04c56f73c30), turns the real enable bit off at the first interrupt that it finds masked.""",
+(commit d04c56f73c30), turns the real enable bit off at the first one that comes while masked.""",
     ),
     Exhibit(
         name="saved flags turn the real IF on again",
@@ -319,8 +323,8 @@ looked at MSR[EE], which is volatile while interrupts are disabled softly (commi
         history="""\
 The image of EFLAGS that the processor pushes has the real IF in it. lguest's source tells of it:
 for traps that go to the guest directly it is always on, harmless as long as none of them comes
-while the guest is masked. Linux's page fault handler enables by the image, and the IRET behind an
-NMI would enable a kernel that had masked.""",
+while the guest is masked. Linux's page fault handler enables by the image, and the IRET behind
+an NMI would enable a kernel that had masked.""",
     ),
     Exhibit(
         name="nobody is told that SYSENTER has cleared IF",
@@ -330,10 +334,10 @@ NMI would enable a kernel that had masked.""",
         new="    movl $0, cpu(pending)\n    popl %eax\n    iretl\n",
         jobs=(Job("EnableInterrupts", "clear, by SYSENTER"),),
         history="""\
-SYSENTER clears the real IF and passes by every hook. A ROM whose EnableInterrupts only stores the
-virtual IF leaves the real one off until the kernel goes back to user mode: each system call is
-deaf. Linux 2.6.32 writes the MSRs of SYSENTER by WRMSR itself, so the ROM does not even see it
-coming.""",
+SYSENTER clears the real IF and passes by every hook. A ROM whose EnableInterrupts only stores
+the virtual IF leaves the real one off until the kernel goes back to user mode: each system call
+is deaf. Linux 2.6.32 writes the MSRs of SYSENTER by WRMSR itself, so the ROM does not even see
+it coming.""",
     ),
     Exhibit(
         name="an NMI ends the shadow before HLT",
@@ -343,65 +347,13 @@ coming.""",
         new="    nop\n",
         jobs=(Job("Halt", "clear, by SYSENTER", depth=2),),
         history="""\
-STI holds interrupts off for one instruction, so that HLT is asleep before any is taken. An NMI in
-between is taken on some processors, and its IRET forgets the shadow: the interrupt is served, and
-then HLT sleeps. The x86_64 crate for Rust warns of it at enable_and_hlt, by a thread of the Linux
-kernel's list of 2010, and gives the cure: the NMI's handler moves the return address past the HLT.""",
-    ),
-    Exhibit(
-        name="native: STI before HLT is left out where IF is set",
-        backend="native",
-        source="backends/native.s",
-        old="Halt:\n    sti\n    hlt\n",
-        new="""\
-Halt:
-    pushfl
-    testb $2, 1(%esp)
-    leal 4(%esp), %esp
-    jnz halt_enabled
-    sti
-halt_enabled:
-    hlt
-""",
-        jobs=(Job("Halt", "set"),),
-        history="""\
-STI before HLT is there for its shadow and not for the flag: the processor takes no interrupt
-before the HLT sleeps. With IF set already it looks superfluous, and without it what arrives in
-front of the HLT is served and slept on. The x86_64 crate for Rust shows both forms side by side in
-the documentation of enable_and_hlt, the one as the race and the other as the cure.""",
-    ),
-    Exhibit(
-        name="native: the mask is all of EFLAGS",
-        backend="native",
-        source="backends/native.s",
-        old="    popl %eax\n    andl $IF, %eax\n    ret\n",
-        new="    popl %eax\n    ret\n",
-        jobs=(Job("GetInterruptMask", "clear"),),
-        history="""\
-The natural GetInterruptMask is PUSHF and POP, and Afterburner's answers its flags word whole.
-Linux looks at bit 9 alone. A guest that takes the answer for yes or no, as its name suggests,
-finds interrupts always enabled, since bit 1 of EFLAGS is always set.""",
-    ),
-    Exhibit(
-        name="native: the mask is loaded by POPF",
-        backend="native",
-        source="backends/native.s",
-        old="    testb $2, %ah\n    jz set_mask_off\n    sti\n    ret\nset_mask_off:\n",
-        new="    pushl %eax\n    popfl\n    ret\nset_mask_off:\n",
-        jobs=(Job("SetInterruptMask(fffffdff)", "set"),),
-        history="""\
-PUSH and POPF is how Linux restores flags without a ROM, where the value is always one that PUSHF
-gave. As a call it lets the caller set NT, AC, TF and IOPL by what was meant as a mask.""",
-    ),
-    Exhibit(
-        name="native: a gate is written in two halves",
-        backend="native",
-        source="backends/native.s",
-        old="    pushfl\n    cli\n    movl %ecx, (%eax,%edx,8)\n",
-        new="    pushfl\n    nop\n    movl %ecx, (%eax,%edx,8)\n",
-        jobs=(Job("WriteIDTEntry", "set"),),
-        history="""\
-The two stores of Linux's write_ldt_entry as they stand. Natively the processor itself reads the
-table, and an interrupt between them goes through a gate that is half the old one and half the new.""",
+STI holds interrupts off for one instruction, so that HLT is asleep before any is taken. An NMI
+in between is taken on some processors, and its IRET forgets the shadow: the interrupt is served,
+and then HLT sleeps. The x86_64 crate for Rust warns of it at enable_and_hlt, by a thread of the
+Linux kernel's list of 2010, and gives the cure: the NMI's handler moves the return address past
+the HLT.""",
     ),
 )
+
+EXHIBITS = (*BARE, *NATIVE)
+"""All of the museum."""

@@ -305,6 +305,9 @@ def _end_state(run: Run) -> Iterator[str]:
         yield "the real IF is off and nothing tells enabling to turn it on"
     if real and not run.after and not run.start.held and stage.view.recorded(state):
         yield "the real IF is on although a vector waits masked"
+    for name in ("virtual_if", "real_if"):
+        if (value := stage.view.field(state, name)) not in (0, IF):
+            yield f"the virtual CPU's {name} is {value:x}"
     fields = stage.booted.rom.rom.manifest["virtual_cpu"]
     for name, where in fields.items():
         if name in VOLATILE_FIELDS:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from harness.explore.happenings import event, random_events
 from harness.explore.job import Job
 from harness.explore.script import Event
-from harness.explore.start import FIRST_CALLS
 
-RANDOM, STEPS = 100, 25
+RANDOM, STEPS = 30, 25
 """Random scripts, and events of each."""
 
 _ENABLE, _DISABLE = "call EnableInterrupts", "call DisableInterrupts"
@@ -28,8 +27,6 @@ DIRECTED: Mapping[str, tuple[str, ...]] = {
     "trap gate": ("gate 5 trap", _ENABLE, "raise 5", "raise 1", "eoi master", "iret", "iret"),
 }
 """Scripts for places that random ones seldom come to."""
-
-STARTS = ("clear", "set", "clear, 5 pending")
 
 QUICK = (
     *("DisableInterrupts", "GetInterruptMask"),
@@ -67,22 +64,18 @@ def _scripts(lazy: bool) -> Iterator[Killer]:
 
 def _jobs(lazy: bool) -> Iterator[Killer]:
     for call in (*QUICK, *FULL):
-        for start in STARTS:
+        for start in ("clear", "set"):
             yield _killer(Job(call, start))
-    for call in FIRST_CALLS:
-        for variant in (*QUICK, *FULL):
-            if variant.partition("(")[0] == call:
-                yield _killer(Job(variant, "clear, by SYSENTER"))
+    for call in QUICK:
+        yield _killer(Job(call, "clear, 5 pending"))
+    for call in ("EnableInterrupts", "IRET(user)", "SYSEXIT", "Halt"):
+        yield _killer(Job(call, "clear, by SYSENTER"))
+        yield _killer(Job(call, "clear, 5 pending"))
     for call in ("WriteIDTEntry", "UpdateKernelStack", "SetIOPLMask"):
-        for start in ("clear", "clear, 5 pending"):
-            yield _killer(Job(call, start))
+        yield _killer(Job(call, "clear"))
     if lazy:
-        for call in ("EnableInterrupts", "IRET(user)", "SYSEXIT"):
-            for start in ("set, 5 held back", "clear, 5 and 3 pending"):
-                yield _killer(Job(call, start))
-    for start in ("clear", "clear, 5 pending"):
-        yield _killer(Job("GetInterruptMask", start, depth=2))
-    yield _killer(Job("Halt", "clear, by SYSENTER", depth=2))
+        yield _killer(Job("SYSEXIT", "set, 5 held back"))
+        yield _killer(Job("GetInterruptMask", "clear, 5 pending", depth=2))
 
 
 def _killer(job: Job) -> Killer:

@@ -39,6 +39,9 @@ class Exhibit:
     jobs: tuple[Job, ...]
     history: str
 
+    def __str__(self) -> str:
+        return f"{self.backend}: {self.name}"
+
     @property
     def calls(self) -> frozenset[str]:
         """The calls that it concerns."""

@@ -12,7 +12,9 @@ from harness.guest import GuestFile
 from harness.machine.config import MachineConfig
 
 
-@pytest.mark.parametrize("exhibit", EXHIBITS, ids=lambda exhibit: exhibit.name)
+@pytest.mark.parametrize(
+    "exhibit", EXHIBITS, ids=lambda exhibit: f"{exhibit.backend}: {exhibit.name}"
+)
 def test_the_sweep_finds_a_bug_of_the_museum(exhibit: Exhibit, wedge_guest: GuestFile) -> None:
     result = visit(exhibit, MachineConfig(), wedge_guest)
     assert result.killed, str(result)
@@ -41,7 +43,9 @@ def test_an_exhibit_concerns_the_calls_that_it_is_swept_over() -> None:
     assert concerned([exhibit], "native") == []
 
 
-@pytest.mark.parametrize("exhibit", EXHIBITS, ids=lambda exhibit: exhibit.name)
+@pytest.mark.parametrize(
+    "exhibit", EXHIBITS, ids=lambda exhibit: f"{exhibit.backend}: {exhibit.name}"
+)
 def test_every_exhibit_tells_its_history(exhibit: Exhibit) -> None:
     assert exhibit.history.endswith(".")
     assert len(exhibit.history) > 150
