@@ -4,9 +4,9 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +25,9 @@ from rom.image import build_image
 
 RECENT = 6
 """Killers of the mutants before that are tried first: neighbours die of the same."""
+
+FEW = 25
+"""Killers that each mutant has to survive; the others are for survivors that have no reason."""
 
 
 @dataclass(frozen=True)
@@ -151,11 +154,12 @@ def campaign(
     workers: int = 0,
     fresh: bool = False,
     only: Callable[[Mutant], bool] = lambda mutant: True,
+    explained: Container[str] = (),
     progress: Callable[[str], None] = print,
 ) -> CampaignReport:
     """Try to kill all mutants of a ROM.
 
-    only: picks some of them. What was done is noted in the folder, so that a campaign that was
+    only: picks some of them. explained: keys of those whose survival has a reason. What was done is noted in the folder, so that a campaign that was
     interrupted goes on there. Raises HarnessError.
     """
     backend, build_id = rom.manifest["backend"], rom.manifest["build_id"]
@@ -166,26 +170,39 @@ def campaign(
     notes = folder / f"{backend}-{build_id[:12]}-mutants.progress"
     if fresh:
         notes.unlink(missing_ok=True)
-    report.results = [result for result in _read(notes) if result.mutant in chosen]
-    done = {result.mutant for result in report.results}
-    left = [every[index] for name, index in chosen.items() if name not in done]
+    found = {result.mutant: result for result in _read(notes) if result.mutant in chosen}
     started = time.monotonic()
-    count = min(workers or os.cpu_count() or 1, max(len(left), 1))
     pool: Workers[Measurement | Attempt, Measured | MutantResult]
+    count = min(workers or os.cpu_count() or 1, max(len(chosen), 1))
     with notes.open("a") as file, Workers(count, partial(Executioner, config, rom, guest)) as pool:
-        reach = _measured(pool, killers(rom.manifest["lazy"]), progress) if left else []
-        tasks = [Attempt(chosen[str(mutant)], _against(mutant, reach)) for mutant in left]
-        for said in pool.do(_spread(tasks, count)):
-            if isinstance(said, MutantResult):
-                report.results.append(said)
-                file.write(json.dumps(asdict(said)) + "\n")
-                file.flush()
-                report.run += 1
-                report.seconds = time.monotonic() - started
-                progress(_shown(report, len(chosen)))
+        reach = _measured(pool, killers(rom.manifest["lazy"]), progress)
+        against = {name: _against(every[index], reach) for name, index in chosen.items()}
+        for first, last in ((0, FEW), (FEW, len(reach))):
+            left = [name for name in chosen if _is_left(found.get(name), first, explained)]
+            tasks = [Attempt(chosen[name], against[name][first:last]) for name in left]
+            for said in pool.do(_spread(tasks, count)):
+                if isinstance(said, MutantResult):
+                    found[said.mutant] = said = replace(said, tried=said.tried + first)
+                    file.write(json.dumps(asdict(said)) + "\n")
+                    file.flush()
+                    report.run += 1
+                    report.seconds = time.monotonic() - started
+                    progress(_shown(report, found.values(), len(left)))
     notes.unlink(missing_ok=True)
-    report.results.sort(key=lambda result: chosen[result.mutant])
+    report.results = [found[name] for name in chosen]
     return report
+
+
+def _is_left(result: MutantResult | None, first: int, explained: Container[str]) -> bool:
+    """Whether a mutant is to be tried by the killers from this number on."""
+    if result is None:
+        return True
+    return (
+        first > 0
+        and not result.killed
+        and result.tried <= first
+        and (result.mutant not in explained)
+    )
 
 
 def write_report(report: CampaignReport, folder: Path, reasons: Mapping[str, str]) -> Path:
@@ -230,13 +247,11 @@ def _spread(tasks: Sequence[Attempt], workers: int) -> list[Attempt]:
     return [task for at in range(size) for share in shares for task in share[at : at + 1]]
 
 
-def _shown(report: CampaignReport, total: int) -> str:
+def _shown(report: CampaignReport, results: Collection[MutantResult], tasks: int) -> str:
+    killed = sum(result.killed for result in results)
     rate = report.run / report.seconds if report.seconds else 0.0
-    left = (total - len(report.results)) / rate if rate else 0.0
-    return (
-        f"{len(report.results)} of {total} mutants, {report.killed} killed, "
-        f"{rate:.1f} a second, about {left:.0f} s left"
-    )
+    left = max(tasks - report.run, 0) / rate if rate else 0.0
+    return f"{len(results)} mutants, {killed} killed, {rate:.1f} a second, about {left:.0f} s left"
 
 
 def _read(notes: Path) -> Iterator[MutantResult]:

@@ -6,13 +6,14 @@ boot would prove nothing of the sweep, so every exhibit comes to `ready`.
 """
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.explore.case import Outcome
-from harness.explore.job import Job, Sweeper
+from harness.explore.job import Beat, Job, Sweeper
+from harness.explore.worker import Workers
 from harness.guest import GuestFile
 from harness.machine.config import MachineConfig
 from harness.rom import Rom
@@ -93,12 +94,17 @@ def build(exhibit: Exhibit) -> Image:
         )
 
 
-def visit(exhibit: Exhibit, config: MachineConfig, guest: GuestFile) -> ExhibitResult:
+def visit(
+    exhibit: Exhibit,
+    config: MachineConfig,
+    guest: GuestFile,
+    beat: Beat = lambda points, cases: None,
+) -> ExhibitResult:
     """Build and boot an exhibit, and sweep it up to the first failure. Raises HarnessError."""
     with tempfile.TemporaryDirectory(prefix="wedge-") as folder:
         sweeper = Sweeper(config, _written(build(exhibit), Path(folder)), guest)
         try:
-            return sweep_exhibit(exhibit, sweeper)
+            return _swept(exhibit, sweeper, beat)
         finally:
             sweeper.close()
 
@@ -112,20 +118,49 @@ def _written(image: Image, folder: Path) -> Rom:
     return Rom(path, image.content, image.manifest, symbols)
 
 
-def sweep_exhibit(exhibit: Exhibit, sweeper: Sweeper) -> ExhibitResult:
-    """Sweep a machine that has the bug, up to the first failure."""
+def _swept(exhibit: Exhibit, sweeper: Sweeper, beat: Beat) -> ExhibitResult:
     cases = 0
     for job in exhibit.jobs:
-        result = sweeper.sweep(job, limit=1)
+        result = sweeper.sweep(job, 1, beat)
         cases += result.cases
         for outcome in result.failures:
-            return ExhibitResult(exhibit.name, killer_of(outcome), outcome.complaints[0], cases)
-    return ExhibitResult(exhibit.name, cases=cases)
+            killer = f"{outcome.case}, at {outcome.place}" if outcome.place else str(outcome.case)
+            return ExhibitResult(str(exhibit), killer, outcome.complaints[0], cases)
+    return ExhibitResult(str(exhibit), cases=cases)
 
 
-def killer_of(outcome: Outcome) -> str:
-    """The case that found a bug, as a person reads it."""
-    return f"{outcome.case}, at {outcome.place}" if outcome.place else str(outcome.case)
+class Visitor:
+    """A worker that visits exhibits; each has a machine of its own, that has ended afterwards."""
+
+    def __init__(self, config: MachineConfig, guest: GuestFile) -> None:
+        self._config, self._guest = config, guest
+
+    def do(self, exhibit: Exhibit, beat: Beat) -> ExhibitResult:
+        """Visit one."""
+        return visit(exhibit, self._config, self._guest, beat)
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
+def visit_all(
+    exhibits: Sequence[Exhibit],
+    config: MachineConfig,
+    guest: GuestFile,
+    workers: int,
+    progress: Callable[[str], None] = print,
+) -> list[ExhibitResult]:
+    """Visit exhibits, some of them side by side. Raises HarnessError."""
+    found: list[ExhibitResult] = []
+    if not exhibits:
+        return found
+    pool: Workers[Exhibit, ExhibitResult]
+    with Workers(min(workers, len(exhibits)), partial(Visitor, config, guest)) as pool:
+        for said in pool.do(exhibits):
+            if isinstance(said, ExhibitResult):
+                found.append(said)
+                progress(f"{len(found)} of {len(exhibits)} bugs of the museum")
+    return sorted(found, key=lambda result: [*map(str, exhibits)].index(result.name))
 
 
 def concerned(

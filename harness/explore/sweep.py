@@ -184,7 +184,7 @@ def plan(request: SweepRequest, rom: Rom, guest: GuestFile) -> list[Job]:
     provided = {row["name"] for row in rom.manifest["calls"] if row["offset"] is not None}
     known = [v for v in all_variants(guest) if v.call in provided]
     asked = request.calls or (("interrupts",) if request.depth == 2 else ())
-    wanted = [name for word in asked for name in GROUPS.get(word, (word,))]
+    wanted = names_of(asked)
     for name in wanted:
         if name in NOT_SWEPT:
             raise HarnessError(f"{name} is not swept: {NOT_SWEPT[name]}.")
@@ -198,6 +198,11 @@ def plan(request: SweepRequest, rom: Rom, guest: GuestFile) -> list[Job]:
         if not wanted or variant.call in wanted
         if not start.calls or variant.call in start.calls
     ]
+
+
+def names_of(words: Sequence[str]) -> list[str]:
+    """The calls that are meant by names of calls and of groups."""
+    return [name for word in words for name in GROUPS.get(word, (word,))]
 
 
 def all_variants(guest: GuestFile) -> list[Variant]:

@@ -6,14 +6,15 @@ from rich.table import Table
 
 from harness.explore.beside import Difference
 from harness.explore.case import Outcome
+from harness.explore.proof import Proof
 from harness.explore.script import Script
 from harness.explore.sweep import SweepReport
 from harness.report.log import PASS
 from harness.report.terminal import shown
 
 
-def show_sweep(console: Console, report: SweepReport) -> None:
-    """The table, the failures, and the figures."""
+def show_sweep(console: Console, report: SweepReport, proof: Proof) -> None:
+    """The table, the failures, what the sweep did not find, and the figures."""
     table = Table(box=None, pad_edge=False, collapse_padding=True)
     table.add_column("call", no_wrap=True)
     for title in ("points", "cases", "failures"):
@@ -28,12 +29,18 @@ def show_sweep(console: Console, report: SweepReport) -> None:
         console.print(f"  inv explore --replay {shown(path)}", markup=False, soft_wrap=True)
     if report.stopped:
         console.print("\nThe sweep ended early, at the limit of failures.", highlight=False)
+    for complaint in proof.complaints:
+        console.print(f"\n[bold red]fail[/] {escape(complaint)}", highlight=False, soft_wrap=True)
+    if proof.path:
+        console.print(f"\nThe mutants: {shown(proof.path)}", highlight=False, soft_wrap=True)
     data = report.as_data()
-    colour = "green" if report.verdict == PASS else "bold red"
+    good = report.verdict == proof.verdict == PASS
     console.print(
-        f"\n[{colour}]{report.verdict}[/]  {data['points']:,} points, {data['cases']:,} cases, "
-        f"{data['failures']} failures, {report.rate:.0f} cases a second",
+        f"\n{'[green]pass[/]' if good else '[bold red]fail[/]'}  {data['points']:,} points, "
+        f"{data['cases']:,} cases, {data['failures']} failures, {report.rate:.0f} cases a second, "
+        f"{proof.killed:,} of {proof.total:,} mutants killed",
         highlight=False,
+        soft_wrap=True,
     )
 
 
