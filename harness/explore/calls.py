@@ -17,6 +17,11 @@ RESET = 0x2
 FREE = 0x400000
 """Guest memory that nothing uses: 4 MiB and up."""
 
+SYSENTER_CS, SYSENTER_ESP, SYSENTER_EIP = 0x174, 0x175, 0x176
+BY_SYSENTER, IN_USER = FREE + 0x300, FREE + 0x310
+"""Where SYSENTER leads: a RET, which takes the stub's address from the stack; and where user code
+executes it."""
+
 OTHER_ENTRY = FREE + 0x1FFF0
 """A handler for vector 24 whose address has no half in common with that of the guest's own."""
 
@@ -34,12 +39,10 @@ GROUPS = {"interrupts": INTERRUPT_CALLS, "descriptors": DESCRIPTOR_CALLS}
 """What a sweep can be asked for by one word."""
 
 NOT_SWEPT: Mapping[str, str] = {
-    "Reboot": "it does not come back",
+    "Reboot": "it resets the machine, so what came before it cannot be looked at",
     "Shutdown": "it does not come back",
     "SetInitialAPState": "it starts another processor",
-    "RDPMC": "TCG has no performance counters",
-    "WallclockUpdated": "what it does depends on the CMOS clock, which goes on by itself",
-    "SetAlarm": "it sets a timer going, which would arrive by itself",
+    "RDPMC": "TCG has no performance counters, and answers by #UD",
 }
 """Calls that a sweep of one processor leaves out, and why."""
 
@@ -51,6 +54,8 @@ class Variant:
     `stack`: dwords from ESP up at the stub, above the return address of calls that have one. `end`:
     the label where it leads. `results`: registers that carry its answer. `writes`: memory that it
     may change, as address and bytes; `block_writes` the same by offset in the ROM's RAM block.
+    `notes`: data of the ROM's, as label and bytes, where it notes what changes by itself, such as
+    the time. `masked`: a line that the call may have raised, so it is masked at the 8259.
     """
 
     name: str
@@ -62,6 +67,8 @@ class Variant:
     results: tuple[str, ...] = ()
     writes: tuple[tuple[int, int], ...] = ()
     block_writes: tuple[tuple[int, int], ...] = ()
+    notes: tuple[tuple[str, int], ...] = ()
+    masked: int | None = None
 
     @property
     def to_user(self) -> bool:
@@ -89,6 +96,8 @@ def operands(labels: Mapping[str, int]) -> Iterator[tuple[int, bytes]]:
     yield FREE, struct.pack("<HI", 0x4F, labels["gdt"])
     yield FREE + 8, struct.pack("<HI", 0x7FF, labels["idt"])
     jump = labels["entry_24"] - (OTHER_ENTRY + 5)
+    yield BY_SYSENTER, b"\xc3"
+    yield IN_USER, b"\x0f\x34"  # SYSENTER
     yield OTHER_ENTRY, b"\xe9" + struct.pack("<i", jump)
 
 
@@ -141,7 +150,7 @@ def _descriptors(labels: Mapping[str, int]) -> Iterator[Variant]:
 def _processor(control_registers: Mapping[str, int]) -> Iterator[Variant]:
     results = ("eax", "ebx", "ecx", "edx")
     yield Variant("CPUID", "CPUID", {"eax": 0, "ecx": 0}, results=results)
-    msr = {"ecx": 0x175, "eax": 0x12345678, "edx": 0}  # IA32_SYSENTER_ESP
+    msr = {"ecx": SYSENTER_EIP, "eax": BY_SYSENTER, "edx": 0}  # as it is
     yield Variant("WRMSR", "WRMSR", msr)
     yield Variant("RDMSR", "RDMSR", {"ecx": 0x174}, results=("eax", "edx"))
     for number in (0, 3, 4):
@@ -196,5 +205,22 @@ def _others() -> Iterator[Variant]:
     yield Variant("GetCycleFrequency", "GetCycleFrequency", results=("eax", "edx"))
     yield Variant("GetCycleCounter", "GetCycleCounter", {"eax": 0})
     yield Variant("CancelAlarm", "CancelAlarm", {"eax": 0}, results=("eax",))
+    clock = (("wall_base", 16), ("rtc_second", 28))
     yield Variant("GetWallclockTime", "GetWallclockTime")
+    yield Variant("WallclockUpdated", "WallclockUpdated", notes=clock)
+    yield from _alarms()
     yield Variant("SetCallbacks", "SetCallbacks")
+
+
+def _alarms() -> Iterator[Variant]:
+    """Alarms far ahead, by IRQ0, and by LVTT, which the guest has masked."""
+    ahead = {"edx": 0, "ecx": 1 << 30}
+    yield Variant(
+        *("SetAlarm(IRQ0, one-shot)", "SetAlarm", {"eax": 0, **ahead}, (0, 0)),
+        notes=(("irq0_expiry", 12),),
+        masked=0,
+    )
+    yield Variant(
+        *("SetAlarm(LVTT, periodic)", "SetAlarm", {"eax": 0x10100, **ahead}, (1 << 28, 0)),
+        notes=(("lvtt_periodic", 16),),
+    )

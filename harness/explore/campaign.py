@@ -159,7 +159,8 @@ def campaign(
 ) -> CampaignReport:
     """Try to kill all mutants of a ROM.
 
-    only: picks some of them. explained: keys of those whose survival has a reason. What was done is noted in the folder, so that a campaign that was
+    only: picks some of them. explained: keys of those whose survival has a reason. What was done is
+    noted in the folder, so that a campaign that was
     interrupted goes on there. Raises HarnessError.
     """
     backend, build_id = rom.manifest["backend"], rom.manifest["build_id"]

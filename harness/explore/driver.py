@@ -26,6 +26,9 @@ SYSENTER_CS, SYSENTER_ESP, SYSENTER_EIP = 0x174, 0x175, 0x176
 TRAP_TYPE = 0x100  # of a gate's high dword
 SNIPPET = 16  # bytes of the guest's memory for each of the driver's own pieces of code
 FROM_USER = 256  # where those for user mode begin
+FAULT, POPF = 4 * SNIPPET, 5 * SNIPPET  # where some of them are
+PRESENT = 0x8000  # of a gate's high dword
+NO_SELECTOR = 0x58  # past the GDT's limit
 BRIEF, LIMIT = 0.02, 5.0  # seconds: between looks whether the guest sleeps, and for an event
 HANDLER_WORDS = 7  # vector, error code, EIP, CS, EFLAGS, and ESP, SS from user mode
 
@@ -62,6 +65,7 @@ class Driver:
         self._entries = {booted.label(f"entry_{vector:02x}"): vector for vector in range(256)}
         self._levels = [_Level(None, None, self._stack_top)]
         self._delivered: list[int] = []
+        self._gates: dict[int, bytes] = {}
         self._wrong: list[str] = []
         self._in_user = self._asleep = self._stands = False
         for line in LINES:
@@ -127,17 +131,28 @@ class Driver:
         self._lines.outb(PORTS[chip], EOI if line is None else SPECIFIC | line)
         self._look()
 
-    def gate(self, line: int, trap: bool) -> None:
-        """The gate of a line becomes a trap gate, or an interrupt gate."""
+    def gate(self, line: int, kind: str) -> None:
+        """The gate of a line becomes one of `script.GATES`."""
         vector = FIRST_VECTOR + line
         at = self._booted.label("idt") + 8 * vector
-        gate = self._control.read(at, 8)
+        gate = self._gates.setdefault(line, self._control.read(at, 8))
         low, high = int.from_bytes(gate[:4], "little"), int.from_bytes(gate[4:], "little")
-        high = high | TRAP_TYPE if trap else high & ~TRAP_TYPE
-        given = {"eax": self._booted.label("idt"), "edx": vector, "ecx": low}
+        high = {"trap": high | TRAP_TYPE, "none": 0, "absent": high & ~PRESENT}.get(kind, high)
+        given = {"eax": self._booted.label("idt"), "edx": vector, "ecx": low if high else 0}
         esp = self._levels[-1].esp
         self._start(self._booted.rom.stub("WriteIDTEntry"), esp, (self._kernel, high), **given)
         self._run(given, STANDARD, left=4)
+
+    def fault(self) -> None:
+        """A #GP with an error code."""
+        self._start(self._code + FAULT + (FROM_USER if self._in_user else 0), self._esp())
+        self._run()
+
+    def switch(self) -> None:
+        """UpdateKernelStack, and then POPF."""
+        self.call("UpdateKernelStack")
+        self._start(self._code + POPF, self._levels[-1].esp, (RESET,))
+        self._run()
 
     def interrupt(self, vector: int) -> None:
         """INT n."""
@@ -149,6 +164,7 @@ class Driver:
         """IRET of the handler that runs."""
         level = self._levels.pop()
         assert level.frame is not None
+        self._step_over(level)
         self._in_user = level.frame.place is Place.USER
         self._start(self._booted.rom.stub("IRET"), level.frame_at)
         self._run()
@@ -179,6 +195,13 @@ class Driver:
         self._start(self._code + FROM_USER + SNIPPET * len(SOFTWARE), self._esp())
         self._in_user = False
         self._run()
+
+    def _step_over(self, level: _Level) -> None:
+        """What a handler of a fault does that mends nothing: it goes on behind the instruction."""
+        found = int.from_bytes(self._control.read(level.frame_at, 4), "little")
+        for base, loop in ((0, self._kernel), (FROM_USER, self._user)):
+            if found == self._code + base + FAULT:
+                self._control.write(level.frame_at, loop.to_bytes(4, "little"))
 
     # --- how the machine is moved ----------------------------------------------------------------
 
@@ -322,6 +345,13 @@ class Driver:
                 at = base + SNIPPET * index
                 jump = (loop - (at + 7)) & 0xFFFFFFFF
                 self._control.write(at, bytes((0xCD, vector, 0xE9)) + jump.to_bytes(4, "little"))
+            at = base + FAULT
+            selector = (at + SNIPPET - 2).to_bytes(4, "little")
+            code = bytes((0x8E, 0x1D)) + selector  # movw selector, %ds
+            self._control.write(at, code.ljust(SNIPPET - 2, b"\0") + bytes((NO_SELECTOR, 0)))
+        at = self._code + POPF
+        jump = (self._kernel - (at + 6)) & 0xFFFFFFFF
+        self._control.write(at, b"\x9d\xe9" + jump.to_bytes(4, "little"))
         self._control.write(self._code + FROM_USER + SNIPPET * len(SOFTWARE), b"\x0f\x34")
         for index, value in (
             (SYSENTER_CS, KERNEL_CS),

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 
 from harness.booted import BootedMachine
 from harness.errors import HarnessError, MachineDied
-from harness.explore.calls import Variant
+from harness.explore.calls import BY_SYSENTER, IN_USER, Variant
 from harness.explore.case import DIED, FAILED, NMI, RETURNED, SLEEPS, Arrival, Case, Outcome
-from harness.explore.judge import Place, Run, drained, enabled_places, judge
+from harness.explore.judge import drained, judge
+from harness.explore.run import Place, Run, enabled_places, untouched
 from harness.explore.stage import LIMIT, End, Point, Stage
 from harness.explore.start import HOLDING, STARTS, Start, second_arrivals
 from harness.explore.state import STACK_RANGE, State
@@ -124,10 +125,6 @@ class Sweeper:
     def run_case(self, case: Case) -> Outcome:
         """Run one case and judge it. Raises HarnessError for one that this ROM does not have."""
         found = _Sweep(self, _job_of(case))
-        if not case.arrivals:  # all that can be asked is whether the call itself holds
-            outcomes = [outcome for outcome, _, _ in found.outcomes() if outcome is not None]
-            lost = [outcome for outcome in outcomes if not outcome.case.arrivals]
-            return lost[0] if lost else Outcome(case, RETURNED, "")
         try:
             return found.run_found(found.find(case))
         except WalkFailed as error:
@@ -169,6 +166,8 @@ class _Sweep:
         self._last_enabled: dict[Place, int] = {}
         self._start: Start = STARTS[job.start]
         self._variant: Variant = sweeper.stage.variants[job.variant]
+        masked = self._variant.masked
+        self._arrivals = [line for line in self._start.arrivals if line != masked]
 
     @property
     def _stage(self) -> Stage:
@@ -182,12 +181,15 @@ class _Sweep:
             yield self._lost(self._case(), error), 0, 1
 
     def _outcomes(self) -> Iterator[Step]:
+        begin = self._begin()
+        before = self._stage.outside()
         try:
-            begin, points = self._way()
-        except MachineDied:  # the call was the first thing it did, so try once more
+            points = walk(self._stage, Point(begin), ())
+        except MachineDied:  # once is an accident
             self._sweeper.close()
-            begin, points = self._way()
-        stage, before = self._stage, self._stage.outside()
+            points = walk(self._stage, Point(begin := self._begin()), ())
+        stage = self._stage
+        yield self.run_found(self._alone(begin, points)), 0, 1
         if self._job.depth == 1:
             yield from self._first(points)
         else:
@@ -196,19 +198,17 @@ class _Sweep:
             return  # another machine has measured other times
         stage.place(Point(begin), ())  # what the last case wrote is written back
         if stage.outside() != before:
-            text = "memory changed that the call has no business with"
+            text = "memory, or the processor, changed where the call has no business"
             yield Outcome(self._case(), RETURNED, "", complaints=(text,)), 0, 0
 
-    def _way(self) -> tuple[State, list[Point]]:
-        begin = self._stage.begin(self._variant, self._start.name)
-        return begin, walk(self._stage, Point(begin), ())
+    def _begin(self) -> State:
+        return self._stage.begin(self._variant, self._start.name)
 
     def find(self, case: Case) -> Found:
         """Walk to a case."""
+        points = walk(self._stage, Point(begin := self._begin()), ())
         if not case.arrivals:
-            begin = self._stage.begin(self._variant, self._start.name)
-            return Found(case, Point(begin), (), (), begin, frozenset())
-        _, points = self._way()
+            return self._alone(begin, points)
         first = self._picked(points, case.arrivals[0])
         if len(case.arrivals) == 1:
             return self._one(case, points)
@@ -217,6 +217,11 @@ class _Sweep:
         way = walk(self._stage, first, (line,))
         enabled = self._enabled(points) | frozenset(enabled_places(self._stage, way))
         return self._two(case, self._picked(way, case.arrivals[1]), reference, enabled)
+
+    def _alone(self, begin: State, points: Sequence[Point]) -> Found:
+        """The call with no arrival."""
+        right = untouched(self._variant, begin, self._last(points))
+        return Found(self._case(), Point(begin), (), (), right, self._enabled(points))
 
     def _picked(self, points: Sequence[Point], arrival: Arrival) -> Point:
         if arrival.point >= len(points):
@@ -248,7 +253,7 @@ class _Sweep:
             if not self._is_of_call(point):
                 continue
             yield None, 1, 0
-            for line in self._start.arrivals:
+            for line in self._arrivals:
                 found = self._one(self._case(Arrival(index, line)), points)
                 yield self.run_found(found), 0, 1
 
@@ -259,7 +264,7 @@ class _Sweep:
         seen: set[Hashable] = set()
         enabled = self._enabled(points)
         for index, first in enumerate(points):
-            for line in self._start.arrivals:
+            for line in self._arrivals:
                 arrival = Arrival(index, line)
 
                 def known(state: State, line: int = line) -> bool:
@@ -280,6 +285,8 @@ class _Sweep:
                         continue  # there the first one is no part of the state
                     yield None, 1, 0
                     for other in second_arrivals(self._start, line):
+                        if other == self._variant.masked:
+                            continue
                         case = self._case(arrival, Arrival(second, other))
                         yield self.run_found(self._two(case, point, reference, enabled)), 0, 1
 
@@ -329,7 +336,7 @@ class _Sweep:
         died = isinstance(error, MachineDied)
         if died:
             self._sweeper.close()
-            self._stage.begin(self._variant, self._start.name)
+            self._begin()
         else:
             self._stage.restore()
         place = "" if eip is None else self._stage.view.place_of(eip)
@@ -352,13 +359,15 @@ class _Sweep:
         return replace(outcome, complaints=complaints)
 
     def _is_of_call(self, point: Point) -> bool:
-        """Whether a point is in the ROM, or where the call leads: not in a handler of the guest's,
-        where an arrival is the second one.
+        """Whether a point is in the ROM, on the way there, or where the call leads: not in a
+        handler of the guest's, where an arrival is the second one.
         """
         rom = self._stage.booted.rom
         eip = point.state["eip"]
         size = int(rom.rom.manifest["block"]["size"])
-        return rom.block <= eip < rom.block + size or eip + 1 in self._stage.stops
+        if rom.block <= eip < rom.block + size or eip + 1 in self._stage.stops:
+            return True
+        return eip in (BY_SYSENTER, IN_USER)
 
     def _case(self, *arrivals: Arrival) -> Case:
         return Case(self._job.variant, self._job.start, arrivals)

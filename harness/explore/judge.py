@@ -2,14 +2,14 @@
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import replace
 
-from harness.booted import IF, LOG_ENTRY, RESUME, Entered
-from harness.explore.calls import AS_BEFORE, SET, USER_CS, Variant
+from harness.booted import IF, RESUME, Entered
+from harness.explore.calls import KERNEL_CS, USER_CS
 from harness.explore.case import NMI, RETURNED, SLEEPS, Case, Outcome
-from harness.explore.stage import ENTRIES, End, Point, Stage
-from harness.explore.start import HOLDING, Start
+from harness.explore.run import FIRST_VECTOR, NMI_VECTOR, Run, entries, waiting
+from harness.explore.stage import End
+from harness.explore.start import HOLDING
 from harness.explore.state import (
     CASCADE,
     CPU,
@@ -29,89 +29,17 @@ ARITHMETIC = 0x8D5
 CLI = 0xFA
 """The instruction."""
 
-FIRST_VECTOR, LAST_VECTOR, NMI_VECTOR = 0x20, 0x2F, 2
-
 HANDLER_STACK = 64
 """Bytes of stack for the frame of an interrupt and the guest's handler."""
 
 WEDGE_STACK = 32
 """Bytes that the ROM may use below a frame (VMI ABI, section 2)."""
 
+ROM_BITS = 3 << 30
+"""Reserved bits of EFLAGS that the ROM may set in the image of an NMI that interrupts it."""
+
 VOLATILE_FIELDS = ("virtual_if", "pending", "real_if", "arrival_vector", "arrival_line")
 """Fields of the virtual CPU that are about interrupts; the others are as without one."""
-
-
-Place = tuple[int, int]
-"""Where an interrupt may be taken: EIP and ESP."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a case is judged by: where its last interrupt arrived, how it ended, and how without.
-
-    `before`: the lines that arrived earlier in the case; `lines`: the last one, or none.
-    `reference`: the state at the end without the last arrival; `enabled`: where the guest has
-    interrupts enabled on the way there.
-    """
-
-    stage: Stage
-    variant: Variant
-    start: Start
-    point: Point
-    before: tuple[int, ...]
-    lines: tuple[int, ...]
-    end: End
-    reference: State
-    enabled: frozenset[Place]
-
-    @property
-    def line(self) -> int | None:
-        """What arrived last."""
-        return self.lines[0] if self.lines else None
-
-    @cached_property
-    def arrived(self) -> list[int]:
-        """The vectors of all 8259 lines that were raised."""
-        lines = [*self.start.pending, *self.before, *self.lines]
-        return [FIRST_VECTOR + line for line in lines if line != NMI]
-
-    @cached_property
-    def nmis(self) -> int:
-        """How many NMIs came."""
-        return [*self.before, *self.lines].count(NMI)
-
-    @cached_property
-    def log(self) -> list[Entered]:
-        """The handlers that were entered."""
-        return entries(self.end.state)
-
-    @cached_property
-    def logged_before(self) -> int:
-        """How many handlers had been entered when the last arrival came."""
-        return len(entries(self.point.state))
-
-    @cached_property
-    def after(self) -> bool:
-        """The virtual IF that the call has to leave."""
-        return self.start.enabled if self.variant.after == AS_BEFORE else self.variant.after == SET
-
-
-def entries(state: State) -> list[Entered]:
-    """The guest's log in a state."""
-    data = state.memory[LOG]
-    count = struct.unpack_from("<I", data, 16)[0]
-    found = []
-    for index in range(min(count, ENTRIES)):
-        words = list(struct.unpack_from("<8I", data, len(data) - (ENTRIES - index) * LOG_ENTRY))
-        words[3] &= ~RESUME
-        found.append(Entered(*words))
-    return found
-
-
-def waiting(stage: Stage, state: State) -> list[int]:
-    """The vectors that were recorded by the ROM, or are requested at the 8259s."""
-    requested = [FIRST_VECTOR + line for line in state.pics.requests]
-    return [*stage.view.recorded(state), *requested]
 
 
 def judge(run: Run, case: Case) -> Outcome:
@@ -135,15 +63,6 @@ def judge(run: Run, case: Case) -> Outcome:
     )
 
 
-def enabled_places(stage: Stage, points: Sequence[Point]) -> dict[Place, int]:
-    """Where the guest has interrupts enabled among these points, and the last one that is there."""
-    return {
-        (point.state["eip"], point.state["esp"]): index
-        for index, point in enumerate(points)
-        if stage.view.virtual_if(point.state)
-    }
-
-
 def _not_returned(run: Run) -> Iterator[str]:
     where = run.stage.view.place_of(run.end.state["eip"])
     if run.end.ending == SLEEPS and run.variant.call == "Halt":
@@ -157,13 +76,18 @@ def _sleep(run: Run) -> Iterator[str]:
     wait, an NMI there, and what waits for the EOI of a higher line.
     """
     yield from _deliveries(run)
-    if not (run.end.state["eflags"] & IF):
+    yield from _frames(run)
+    yield from _order(run)
+    asleep = run.end.state
+    woken = asleep.with_registers({"esp": asleep["esp"] + 4, "eflags": run.reference["eflags"]})
+    yield from _registers(replace(run, end=replace(run.end, state=woken)))
+    if not (asleep["eflags"] & IF):
         yield "it sleeps in HLT with the real IF off"
     if not run.stage.view.lazy and run.line == NMI and run.point.shadowed_by is not None:
         return  # an NMI's IRET ends the shadow of the STI: so it is on the bare machine
     stub = run.stage.booted.rom.stub("Halt")
     for entry in run.log:
-        before = run.start.enabled and entry.eip == stub
+        before = entry.cs == USER_CS or (run.start.enabled and entry.eip == stub)
         if entry.vector != NMI_VECTOR and not before:
             yield f"it sleeps in HLT although vector {entry.vector:x} was delivered in it"
 
@@ -212,8 +136,9 @@ def _frames(run: Run) -> Iterator[str]:
         what = f"vector {entry.vector:x}"
         if entry.mask:
             yield f"{what} was delivered with GetInterruptMask {entry.mask:x} in its handler"
+        yield from _image(run, entry, what)
         if entry.cs == USER_CS:
-            place = (entry.eip, run.reference["esp"])
+            place = (entry.eip, label("user_stack_top"))
             if entry.frame != label("kernel_stack_top") - 20:
                 yield f"{what} has its frame at {entry.frame:x}, not at the stack of the TSS"
         else:
@@ -239,6 +164,21 @@ def _in_closed_code(run: Run, entry: Entered) -> bool:
     if run.start.enabled or entry.cs == USER_CS or not run.stage.view.closed(entry.eip):
         return False
     return run.stage.opcode(entry.eip)[0] != CLI
+
+
+def _image(run: Run, entry: Entered, what: str) -> Iterator[str]:
+    """The rest of a frame: what it does not say of the interrupted code, an interrupt invents."""
+    nmi = entry.vector == NMI_VECTOR
+    ignored = ARITHMETIC | IF | RESUME | (ROM_BITS if nmi else 0)
+    right = {state["eflags"] & ~ignored for state in (run.point.state, run.reference)}
+    if entry.eflags & ~ignored not in right:
+        yield f"{what} has EFLAGS {entry.eflags:x} in its frame"
+    if entry.cs not in (KERNEL_CS, USER_CS):
+        yield f"{what} has CS {entry.cs:x} in its frame"
+    if entry.error:
+        yield f"{what} came with the error code {entry.error:x}"
+    if entry.depth > 1 + nmi:
+        yield f"{what} was delivered within a handler"
 
 
 def _order(run: Run) -> Iterator[str]:
@@ -289,6 +229,11 @@ def _at_once(run: Run) -> Iterator[str]:
 def _end_state(run: Run) -> Iterator[str]:
     """The virtual IF that the call leaves, and a real one that loses nothing."""
     stage, state = run.stage, run.end.state
+    masked = 0 if run.variant.masked is None else 1 << run.variant.masked
+    if state.pics.imr != masked:
+        yield f"the 8259s have {state.pics.imr:04x} masked and not {masked:04x}"
+    if running := struct.unpack_from("<I", state.memory[LOG], 20)[0]:
+        yield f"{running} handlers have not returned"
     if stage.view.virtual_if(state) != run.after:
         yield f"the virtual IF is {'clear' if run.after else 'set'} after the call"
     if run.variant.call == "GetInterruptMask" and state["eax"] != IF * run.start.enabled:
@@ -327,7 +272,9 @@ def _registers(run: Run) -> Iterator[str]:
             continue
         if state[name] != wanted[name]:
             yield f"{name} is {state[name]:x} and not {wanted[name]:x}"
-    ignored = IF | RESUME | (ARITHMETIC if "flags" in row.clobbers else 0)
+    # SYSENTER saves no flags, so user code expects none back.
+    free_flags = "flags" in row.clobbers or row.name == "SYSEXIT"
+    ignored = IF | RESUME | (ARITHMETIC if free_flags else 0)
     if (state["eflags"] ^ wanted["eflags"]) & ~ignored:
         yield f"EFLAGS are {state['eflags']:x} and not {wanted['eflags']:x}"
     pairs = zip(run.stage.ranges, state.memory, wanted.memory, strict=True)
@@ -338,6 +285,11 @@ def _registers(run: Run) -> Iterator[str]:
 
 def _stack(run: Run) -> Iterator[str]:
     """No deeper than the call alone, one more handler, and the ROM's share below a frame."""
+    state, stack = run.end.state, run.stage.ranges[STACK_RANGE]
+    if not (run.variant.to_user or run.start.by_sysenter):
+        callers = state["esp"] - stack.address
+        if state.memory[STACK_RANGE][callers:] != run.reference.memory[STACK_RANGE][callers:]:
+            yield "the caller's stack is not as without the arrival"
     used, alone = (_deepest(state) for state in (run.end.state, run.reference))
     if used - alone > HANDLER_STACK + WEDGE_STACK:
         yield f"the stack is {used - alone} bytes deeper than without the arrival"

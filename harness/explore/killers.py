@@ -24,6 +24,14 @@ DIRECTED: Mapping[str, tuple[str, ...]] = {
         *("sysexit", "sysenter", _ENABLE, "raise 5", "eoi master", "iret"),
         *("user", "sysenter", "nmi", "iret", "raise 1", _ENABLE),
     ),
+    "a stack's old flags": (_DISABLE, "switch", "raise 5", _ENABLE, "eoi master", "iret"),
+    "faults": (
+        *("fault", "iret", _ENABLE, "fault", "raise 5", "iret", "eoi master", "iret"),
+        *("user", "fault", "raise 1", "iret", "eoi master", "iret", "sysenter"),
+        *("fault", "call GetInterruptMask", "iret", _ENABLE, "raise 0"),
+    ),
+    "no gate": ("gate 5 none", "raise 5", _ENABLE, "iret", "eoi master", "gate 5 interrupt"),
+    "gate not present": ("gate 5 absent", _ENABLE, "raise 5", "iret", "eoi master", "raise 1"),
     "trap gate": ("gate 5 trap", _ENABLE, "raise 5", "raise 1", "eoi master", "iret", "iret"),
 }
 """Scripts for places that random ones seldom come to."""

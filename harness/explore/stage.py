@@ -6,7 +6,7 @@ A case costs a few round trips and no snapshot: the state is written back by mem
 import struct
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from harness.booted import LOG_ENTRY, Booted
@@ -50,12 +50,23 @@ RAISE_NMI = "qRcmd," + b"nmi".hex()
 """The monitor's command, which prints nothing, as a packet: one round trip less than by QMP."""
 
 TRAP = 5
-SYSENTER_CS = 0x174
 
 MARKED = {
     **{"eax": 0xA1A2A3A4, "ecx": 0xC1C2C3C4, "edx": 0xD1D2D3D4, "ebx": 0xB1B2B3B4},
     **{"ebp": 0xE1E2E3E4, "esi": 0x51525354, "edi": 0xF1F2F3F4},
 }
+
+
+CALLERS = (0xCAFFFF01, 0xCAFFFF02, 0xCAFFFF03)
+"""What stands above a call's own part of the stack; what leads to user mode has nothing there."""
+
+FLAGS = 0x2408D5
+"""EFLAGS that are set at the stub: AC and ID, and all arithmetic ones."""
+
+
+def sysenter_esp(top: int) -> int:
+    """The kernel's stack after SYSENTER, clear of what interrupts user code: that is at the top."""
+    return top - 320
 
 
 @dataclass(frozen=True)
@@ -93,6 +104,8 @@ class Stage:
         self._patches: dict[int, bytes] = {}
         self._unpatched: dict[int, bytes] = {}  # what stood where there ever was a patch
         self._opcodes: dict[int, bytes] = {}
+        self._timed = False  # whether a timer may be running
+        self._notes: list[Range] = []
         label = booted.label
         top = label("kernel_stack_top")
         self._base = (
@@ -118,21 +131,28 @@ class Stage:
     def _arrange(self) -> None:
         """What must be so before all cases: whatever a call would do at its first time only."""
         booted, label = self.booted, self.booted.label
+        processor = booted.machine.monitor.processor()
+        values = {"cr0": processor.cr0, "cr3": processor.cr3, "cr4": processor.cr4}
+        self.variants = {v.name: v for v in variants(booted.guest.labels, values)}
         for address, data in calls.operands(booted.guest.labels):
             booted.control.write(address, data)
         for selector in (*(KERNEL_CS, KERNEL_DS, USER_CS, USER_DS), FAR_DS):
             at = label("gdt") + (selector & ~7) + 5
             access = booted.control.read(at, 1)[0]
             booted.control.write(at, bytes([access | ACCESSED]))
-        booted.call("WRMSR", ecx=SYSENTER_CS, eax=KERNEL_CS, edx=0)
+        for index, value in (
+            (calls.SYSENTER_CS, KERNEL_CS),
+            (calls.SYSENTER_ESP, sysenter_esp(label("kernel_stack_top"))),
+            (calls.SYSENTER_EIP, calls.BY_SYSENTER),
+        ):
+            booted.call("WRMSR", ecx=index, eax=value, edx=0)
         booted.call("SetLDT", eax=LDT)
         for call in ("GetCycleFrequency", "GetWallclockTime"):
             booted.call(call)
+        alarm = self.variants["SetAlarm(LVTT, periodic)"]
+        booted.call("SetAlarm", alarm.stack, **alarm.registers)  # measures the local APIC's timer
         booted.call("SetLinearMapping", (0,), eax=1, edx=0xC0000000, ecx=2048)
         booted.call("UpdateKernelStack", eax=KERNEL_DS, edx=label("kernel_stack_top"))
-        processor = booted.machine.monitor.processor()
-        values = {"cr0": processor.cr0, "cr3": processor.cr3, "cr4": processor.cr4}
-        self.variants = {v.name: v for v in variants(booted.guest.labels, values)}
 
     def _state_at(self, start: str) -> State:
         self._snapshot.restore()
@@ -147,30 +167,38 @@ class Stage:
         All registers that are no arguments hold values of their own. DS and ES reach nothing
         when the call's row says that it may not rely on them; FS and GS never do.
         """
-        block = self.booted.rom.block
+        rom, label = self.booted.rom, self.booted.label
+        if self._timed:
+            self.restore()
+        self._timed = variant.masked is not None
+        self._notes = [Range(rom.symbol(name), size) for name, size in variant.notes]
         extra = [Range(*where) for where in variant.writes]
-        extra += [Range(block + offset, size) for offset, size in variant.block_writes]
+        extra += [Range(rom.block + offset, size) for offset, size in variant.block_writes]
         self.ranges = (*self._base, *extra)
         base = self._starts[start]
         memory = [self.booted.control.read(where.address, where.size) for where in extra]
-        begin = State(base.registers, (*base.memory, *memory), base.pics)
-        stack = variant.stack
+        pics = replace(base.pics, imr=0 if variant.masked is None else 1 << variant.masked)
+        begin = State(base.registers, (*base.memory, *memory), pics)
         row = by_name(variant.call)
-        if row.returns:
-            stack = (self.booted.label("returned"), *stack)
-        esp = base["esp"] - 4 * len(stack)
-        offset = esp - self._base[STACK_RANGE].address
-        data = bytes([PATTERN]) * offset + struct.pack(f"<{len(stack)}I", *stack)
+        stub = rom.stub(variant.call)
+        stack = (label("returned"), *variant.stack) if row.returns else variant.stack
         data_segment = KERNEL_DS if row.segments is Segments.FLAT else FAR_DS
         segments = {"ds": data_segment, "es": data_segment, "fs": FAR_DS, "gs": FAR_DS}
-        if variant.to_user:  # an IRET to user mode makes null what the user may not have
+        if variant.to_user or STARTS[start].by_sysenter:
+            # An IRET to user mode makes null what the user may not have.
             segments = dict.fromkeys(segments, USER_DS)
-        registers = {
-            **MARKED,
-            **segments,
-            **variant.registers,
-            **{"esp": esp, "eip": self.booted.rom.stub(variant.call)},
-        }
+        if STARTS[start].by_sysenter:
+            stack = (stub, *stack)
+            place = {"eip": calls.IN_USER, "esp": base["esp"]}
+            bottom = sysenter_esp(label("kernel_stack_top"))
+        else:
+            stack = stack if variant.to_user else (*stack, *CALLERS)
+            bottom = base["esp"] - 4 * len(stack)
+            place = {"eip": stub, "esp": bottom}
+        offset = bottom - self._base[STACK_RANGE].address
+        data = bytes([PATTERN]) * offset + struct.pack(f"<{len(stack)}I", *stack)
+        flags = {"eflags": base["eflags"] | FLAGS}
+        registers = {**MARKED, **segments, **variant.registers, **place, **flags}
         return begin.with_memory(STACK_RANGE, data).with_registers(registers)
 
     def capture(self) -> State:
@@ -323,17 +351,20 @@ class Stage:
         self.booted.control.write(at, data)
         self._opcodes.clear()
 
-    def outside(self) -> list[bytes]:
-        """The ROM's data and the guest's tables, but for the ranges of the states."""
+    def outside(self) -> list[object]:
+        """What no case may change: the ROM's data and the guest's tables, but for the ranges of the
+        states, and the processor's table and control registers.
+        """
         label = self.booted.label
-        found = []
+        at = self.booted.machine.monitor.processor()
+        found: list[object] = [at.gdt, at.idt, at.ldt, at.tr, at.cr0, at.cr2, at.cr3, at.cr4]
         for where in (
             Range(self.booted.rom.block, 4096),
             Range(label("gdt"), label("tss") + 104 - label("gdt")),
             Range(label("idt"), 2048),
         ):
             data = bytearray(self.booted.control.read(where.address, where.size))
-            for hole in self.ranges:
+            for hole in (*self.ranges, *self._notes):
                 first = max(hole.address - where.address, 0)
                 last = min(hole.address + hole.size - where.address, where.size)
                 data[first:last] = bytes(max(last - first, 0))

@@ -4,11 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.booted import IF, Booted
-from harness.explore.calls import KERNEL_CS, KERNEL_DS, RESET, USER_CS, USER_DS
+from harness.explore.calls import DESCRIPTOR_CALLS, INTERRUPT_CALLS, RESET, USER_CS, USER_DS
 from harness.explore.case import NMI
 
 HOLDING = 1
 """The line whose handler enabled interrupts before its EOI: it holds back what ranks below."""
+
+
+IN_HANDLER = 6
+"""The line whose handler a call is made in, where no line is in service any more."""
 
 
 @dataclass(frozen=True)
@@ -16,8 +20,9 @@ class Start:
     """A start: its virtual IF, the lines raised before in their order, and what then arrives.
 
     held: the lines wait although interrupts are enabled, for the EOI of line HOLDING, in whose
-    handler the call is made. by_sysenter: the guest came from user mode by SYSENTER. calls: those
-    that make sense there; none of them named, all.
+    handler the call is made. by_sysenter: user code is about to come by SYSENTER. in_handler: the
+    call is made in a handler that interrupted user code, after its EOI. calls: those that make
+    sense there; none of them named, all.
     """
 
     name: str
@@ -26,6 +31,7 @@ class Start:
     arrivals: tuple[int, ...]
     held: bool = False
     by_sysenter: bool = False
+    in_handler: bool = False
     calls: tuple[str, ...] = ()
 
 
@@ -45,6 +51,11 @@ STARTS: Mapping[str, Start] = {
         Start("set", True, (), (4, 9, NMI)),
         Start("set, 5 held back", True, (5,), (0, 4, NMI), held=True),
         Start("set, 5 and 3 held back", True, (5, 3), (0, 4, NMI), held=True),
+        Start(
+            *("clear, in a handler from user mode", False, (), (4, NMI)),
+            in_handler=True,
+            calls=(*INTERRUPT_CALLS, *DESCRIPTOR_CALLS),
+        ),
         Start("clear, by SYSENTER", False, (), (4, NMI), by_sysenter=True, calls=FIRST_CALLS),
     )
 }
@@ -71,11 +82,15 @@ def second_arrivals(start: Start, line: int) -> tuple[int, ...]:
 def go_to(booted: Booted, start: Start) -> None:
     """Bring a guest at `ready` to a start; its stack and log are as that leaves them."""
     injector = booted.machine.injector
-    for line in (HOLDING, *start.pending):
+    for line in (HOLDING, IN_HANDLER, *start.pending):
         injector.lower_irq(line)
     booted.call("EnableInterrupts")
-    if start.by_sysenter:
-        _by_sysenter(booted)
+    if start.by_sysenter or start.in_handler:
+        _to_user(booted)
+        if start.in_handler:
+            injector.raise_irq(IN_HANDLER)
+            booted.finish(booted.label("handler_leave"))
+            release(booted, (IN_HANDLER,))
         return
     if start.enabled and not start.held:
         return
@@ -98,16 +113,8 @@ def release(booted: Booted, lines: Sequence[int]) -> None:
         booted.machine.injector.lower_irq(line)
 
 
-def _by_sysenter(booted: Booted) -> None:
-    """What SYSENTER does to the processor: the kernel's selectors, and the real IF off."""
+def _to_user(booted: Booted) -> None:
     label = booted.label
     frame = (label("user_code"), USER_CS, RESET | IF, label("user_stack_top"), USER_DS)
     booted.prepare_at(booted.rom.stub("IRET"), frame)
     booted.finish(label("user_code"))
-    booted.control.set_registers(
-        eip=label("returned"),
-        cs=KERNEL_CS,
-        ss=KERNEL_DS,
-        esp=label("kernel_stack_top"),
-        eflags=RESET,
-    )

@@ -11,6 +11,7 @@ from tests.explore.conftest import Fault
 
 JOBS = (
     *(Job("EnableInterrupts", start) for start in ("clear", "set", "clear, by SYSENTER")),
+    Job("EnableInterrupts", "clear, in a handler from user mode"),
     Job("EnableInterrupts", "clear, 5 pending"),
     Job("DisableInterrupts", "set"),
     Job("DisableInterrupts", "set, 5 and 3 held back"),
@@ -62,6 +63,33 @@ FAULTS = {
         *("bare", "record", b"\x59\x58", b"\x58\x59"),
         *(Job("GetInterruptMask", "clear"), "ecx is"),
     ),
+    "a call with no arrival changes a register": (
+        *("native", "GetInterruptMask", b"\x9c\x58", b"\x9c\x59"),
+        *(Job("GetInterruptMask", "clear"), "no arrival at GetInterruptMask: ecx is"),
+    ),
+    "a call with no arrival sets a flag": (
+        *("bare", "enable_pending", b"\x08\x00\x02", b"\x08\x00\x42"),
+        *(
+            Job("EnableInterrupts", "clear, 5 pending"),
+            "no arrival at EnableInterrupts: vector 25 has",
+        ),
+    ),
+    "a flag appears in the frame": (
+        *("bare", "external", b"\x0c\x00\x02", b"\x0c\x00\x42"),
+        *(Job("GetInterruptMask", "set"), "has EFLAGS"),
+    ),
+    "a line is masked at the 8259": (
+        *("bare", "in_service", b"\xe6\xa0\xe4", b"\xe6\xa1\xe4"),
+        *(Job("EnableInterrupts", "clear, 5 and 3 pending"), "0b00 masked and not 0000"),
+    ),
+    "recording writes to the caller's stack": (
+        *("bare", "record", b"\x64\x24\x14", b"\x64\x24\x1c"),
+        *(Job("GetInterruptMask", "clear"), "the caller's stack is not"),
+    ),
+    "a control register changes": (
+        *("native", "GetCR0", b"\x0f\x20\xc0", b"\x0f\x22\xd0"),
+        *(Job("GetCR0", "set"), "or the processor, changed"),
+    ),
     "a frame is left behind": (
         *("bare", "settle_go", b"\x83\xc4\x08", b"\x83\xc4\x04"),
         *(Job("EnableInterrupts", "set, 5 held back"), ""),
@@ -72,7 +100,7 @@ FAULTS = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_found(fault: Fault, name: str) -> None:
     backend, label, old, new, job, said = FAULTS[name]
-    result = fault(backend, label, old, new).sweep(job, limit=3)
+    result = fault(backend, label, old, new).sweep(job, limit=8)
     assert result.failures
     assert any(said in text for text in found(result)), found(result)
 

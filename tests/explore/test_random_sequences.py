@@ -1,14 +1,18 @@
 """Any sequence of calls, interrupts, EOIs and handlers: the ROM does what the model does."""
 
-from hypothesis.stateful import run_state_machine_as_test
+from collections.abc import Callable
+from pathlib import Path
 
-from harness.explore.beside import Beside
-from harness.explore.script import Event
+import pytest
+
+from harness.booted import Booted
 from harness.guest import GuestFile
 from harness.machine.config import MachineConfig
 from harness.plugin import MachinePool
 from harness.rom import Rom
-from tests.explore.sequences import Sequences, sequences
+from tests.explore.sequences import check_sequences
+
+FOLDER = Path(__file__).parents[2] / "build" / "explore"
 
 
 def test_a_rom_does_what_the_model_does(
@@ -17,14 +21,23 @@ def test_a_rom_does_what_the_model_does(
     wedge_rom: Rom,
     wedge_guest: GuestFile,
 ) -> None:
-    class OnTheRom(Sequences):
-        def __init__(self) -> None:
-            super().__init__()
-            self.both = Beside(machine_pool.ready(machine_config, wedge_rom, wedge_guest))
-            self.model = self.both.model
+    def ready() -> Booted:
+        return machine_pool.ready(machine_config, wedge_rom, wedge_guest)
 
-        def happen(self, event: Event) -> None:
-            difference = self.both.happen(event)
-            assert difference is None, str(difference)
+    check_sequences(ready, FOLDER, examples=40, steps=25)
 
-    run_state_machine_as_test(OnTheRom, settings=sequences(examples=40, steps=25))
+
+def test_a_difference_is_made_short_and_kept_as_a_file(
+    machine_again: Callable[[], Booted], tmp_path: Path
+) -> None:
+    def without_interrupts() -> Booted:
+        booted = machine_again()
+        booted.control.write(booted.rom.stub("SetInterruptMask"), b"\xc3")  # RET
+        return booted
+
+    with pytest.raises(AssertionError, match=r"inv explore --replay .*\.events"):
+        check_sequences(without_interrupts, tmp_path, examples=40, steps=25)
+    [file] = tmp_path.iterdir()
+    *_, last = events = file.read_text().splitlines()[1:]
+    assert last.startswith("call SetInterruptMask")
+    assert len(events) <= 2
