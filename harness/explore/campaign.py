@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Container, Iterator, Mapping, 
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from itertools import chain, zip_longest
 from pathlib import Path
 
 from harness.errors import HarnessError
@@ -26,7 +27,7 @@ from rom.image import build_image
 RECENT = 6
 """Killers of the mutants before that are tried first: neighbours die of the same."""
 
-FEW = 25
+FEW = 30
 """Killers that each mutant has to survive; the others are for survivors that have no reason."""
 
 
@@ -231,14 +232,15 @@ def _measured(
 
 
 def _against(mutant: Mutant, reach: Sequence[Measured]) -> tuple[int, ...]:
-    """The killers that reach a mutant: those first that reach much in little time."""
+    """The killers that reach a mutant: scripts and jobs by turns, and of each those first that
+    reach much in little time.
+    """
     places = range(mutant.offset, mutant.offset + len(mutant.data))
     able = [each for each in reach if not each.reached.isdisjoint(places)]
-    return tuple(each.killer for each in sorted(able, key=_dearness))
-
-
-def _dearness(each: Measured) -> float:
-    return each.seconds / len(each.reached)
+    able.sort(key=lambda each: each.seconds / len(each.reached))
+    turns = ([each.killer for each in able if each.sweeps is kind] for kind in (False, True))
+    pairs = chain.from_iterable(zip_longest(*turns))
+    return tuple(killer for killer in pairs if killer is not None)
 
 
 def _spread(tasks: Sequence[Attempt], workers: int) -> list[Attempt]:

@@ -30,10 +30,12 @@ _INSTRUCTION = re.compile(rb"^0x([0-9a-f]+):", re.M)
 @dataclass(frozen=True)
 class Measured:
     """What a killer, by its number, does to the ROM as it is: offsets of the instructions that it
-    reaches, the seconds that it takes, and a complaint, which there must not be.
+    reaches, the seconds that it takes, and a complaint, which there must not be. `sweeps`: it is a
+    job, and no script.
     """
 
     killer: int
+    sweeps: bool
     reached: frozenset[int]
     seconds: float
     complaint: str
@@ -96,7 +98,7 @@ class Rig:
         places = {int(place, 16) - booted.rom.block for place in _INSTRUCTION.findall(data)}
         size = int(booted.rom.rom.manifest["block"]["size"])
         reached = frozenset(place for place in places if 0 <= place < size)
-        return Measured(number, reached, seconds, complaint)
+        return Measured(number, sweeps, reached, seconds, complaint)
 
     def _rewrite(self, booted: Booted) -> None:
         size = int(booted.rom.rom.manifest["block"]["size"])
