@@ -13,12 +13,16 @@ RANDOM, STEPS = 30, 25
 _ENABLE, _DISABLE = "call EnableInterrupts", "call DisableInterrupts"
 
 DIRECTED: Mapping[str, tuple[str, ...]] = {
+    # A call that turns the real IF off and on must not turn it on while a vector is recorded.
     "over a recorded one": ("raise 5", "call SetIDT", "raise 1", _ENABLE),
+    # The frame that SYSEXIT builds for what is pending has to carry user code back.
     "pending at SYSEXIT": ("raise 5", "sysexit", "eoi master", "iret", "raise 1"),
+    # Lines 1 and 9 are both in service, and are the same input of their chips.
     "the same input of both chips": (
         *("raise 9", "raise 1", _ENABLE, "eoi master", "iret"),
         *("eoi slave", "eoi master", "iret"),
     ),
+    # The slave has a line in service that the master knows no more of.
     "EOI at the master first": (_ENABLE, "raise 8", "eoi master", _ENABLE, "raise 9", "eoi slave"),
     "SYSENTER and back": (
         *("sysexit", "sysenter", _ENABLE, "raise 5", "eoi master", "iret"),
@@ -79,7 +83,7 @@ def _jobs(lazy: bool) -> Iterator[Killer]:
     for call in ("EnableInterrupts", "IRET(user)", "SYSEXIT", "Halt"):
         yield _killer(Job(call, "clear, by SYSENTER"))
         yield _killer(Job(call, "clear, 5 pending"))
-    for call in ("WriteIDTEntry", "UpdateKernelStack", "SetIOPLMask"):
+    for call in ("WriteIDTEntry", "UpdateKernelStack"):
         yield _killer(Job(call, "clear"))
     if lazy:
         yield _killer(Job("SYSEXIT", "set, 5 held back"))
