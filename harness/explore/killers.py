@@ -28,6 +28,7 @@ DIRECTED: Mapping[str, tuple[str, ...]] = {
         *("sysexit", "sysenter", _ENABLE, "raise 5", "eoi master", "iret"),
         *("user", "sysenter", "nmi", "iret", "raise 1", _ENABLE),
     ),
+    "INT n after SYSENTER": ("user", "sysenter", "int 0x80", "iret", _ENABLE, "raise 5"),
     "a stack's old flags": (_DISABLE, "switch", "raise 5", _ENABLE, "eoi master", "iret"),
     "faults": (
         *("fault", "iret", _ENABLE, "fault", "raise 5", "iret", "eoi master", "iret"),

@@ -48,7 +48,7 @@ class Allowance(Enum):
     LATE_EOI = "what waited for an EOI is delivered at the next enabling, not right after it"
     EARLY_EOI = "an EOI for a lower one, sent masked while a higher one waits, ends the higher one"
     SLAVE_EOI = "a handler of the slave's is over for what waits with its EOI at the slave"
-    SYSENTER_MASK = "after SYSENTER the guest counts as enabled until an exception comes"
+    SYSENTER_MASK = "after SYSENTER the guest counts as enabled until an exception or INT n comes"
 
 
 @dataclass(frozen=True)
@@ -244,8 +244,7 @@ class Model:
         if vector not in SOFTWARE:
             raise Impossible(f"INT {vector:#x} is none of the vectors kept for software.")
         self._only_awake(f"execute INT {vector:#x}")
-        if vector < FIRST_VECTOR:
-            self._tell_of_sysenter()
+        self._tell_of_sysenter()
         self._enter(vector)
         self.held = False
         if vector >= FIRST_VECTOR:  # for a ROM it is like that of a line
@@ -376,7 +375,7 @@ class Model:
         return line in self.waiting or (line == CASCADE and max(self.waiting, default=0) >= 8)
 
     def _tell_of_sysenter(self) -> None:
-        """An exception finds IF clear in its image, and the ROM learns that the guest is masked."""
+        """A handler finds IF clear in its image, and the ROM learns that the guest is masked."""
         if self.from_user:
             self.virtual_if = self.real_if = self.from_user = False
 
