@@ -246,6 +246,8 @@ def _end_state(run: Run) -> Iterator[str]:
             yield "the virtual CPU counts as masked in user mode"
     elif run.after and not real:
         yield "the real IF is off although interrupts are enabled"
+    if run.nmis and not run.arrived and real != bool(run.reference["eflags"] & IF):
+        yield f"the NMI leaves the real IF {'on' if real else 'off'}"
     if not real and not stage.view.field(state, "pending"):
         yield "the real IF is off and nothing tells enabling to turn it on"
     if real and not run.after and not run.start.held and stage.view.recorded(state):
