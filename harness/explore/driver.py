@@ -26,7 +26,7 @@ SYSENTER_CS, SYSENTER_ESP, SYSENTER_EIP = 0x174, 0x175, 0x176
 TRAP_TYPE = 0x100  # of a gate's high dword
 SNIPPET = 16  # bytes of the guest's memory for each of the driver's own pieces of code
 FROM_USER = 256  # where those for user mode begin
-FAULT, POPF = 4 * SNIPPET, 5 * SNIPPET  # where some of them are
+FAULT, POPF, TABLE = 4 * SNIPPET, 5 * SNIPPET, 6 * SNIPPET  # where some of them are
 PRESENT = 0x8000  # of a gate's high dword
 NO_SELECTOR = 0x58  # past the GDT's limit
 BRIEF, LIMIT = 0.02, 5.0  # seconds: between looks whether the guest sleeps, and for an event
@@ -134,12 +134,19 @@ class Driver:
     def gate(self, line: int, kind: str) -> None:
         """The gate of a line becomes one of `script.GATES`."""
         vector = FIRST_VECTOR + line
-        at = self._booted.label("idt") + 8 * vector
+        idt, esp = self._booted.label("idt"), self._levels[-1].esp
+        if kind == "past":
+            where = self._code + TABLE
+            limit = (8 * vector - 1).to_bytes(2, "little")
+            self._control.write(where, limit + idt.to_bytes(4, "little"))
+            self._start(self._booted.rom.stub("SetIDT"), esp, (self._kernel,), eax=where)
+            self._run({"eax": where}, STANDARD)
+            return
+        at = idt + 8 * vector
         gate = self._gates.setdefault(line, self._control.read(at, 8))
         low, high = int.from_bytes(gate[:4], "little"), int.from_bytes(gate[4:], "little")
         high = {"trap": high | TRAP_TYPE, "none": 0, "absent": high & ~PRESENT}.get(kind, high)
-        given = {"eax": self._booted.label("idt"), "edx": vector, "ecx": low if high else 0}
-        esp = self._levels[-1].esp
+        given = {"eax": idt, "edx": vector, "ecx": low if high else 0}
         self._start(self._booted.rom.stub("WriteIDTEntry"), esp, (self._kernel, high), **given)
         self._run(given, STANDARD, left=4)
 

@@ -37,6 +37,16 @@ DIRECTED: Mapping[str, tuple[str, ...]] = {
     ),
     "no gate": ("gate 5 none", "raise 5", _ENABLE, "iret", "eoi master", "gate 5 interrupt"),
     "gate not present": ("gate 5 absent", _ENABLE, "raise 5", "iret", "eoi master", "raise 1"),
+    # Not even the table reaches so far; a gate that is its last is one.
+    "gates past the limit": (
+        *("gate 5 past", "raise 5", _ENABLE, "iret", "eoi master"),
+        *("raise 4", "eoi master", "iret", "raise 9", "iret"),
+    ),
+    # Line 0 comes over 1, which holds 5 back; without 1 it does so itself.
+    "a higher one over what waits": (
+        *("raise 5", "raise 1", _ENABLE, _ENABLE, "raise 0", "eoi master 1", _ENABLE),
+        *("eoi master 0", _ENABLE, "eoi master", "iret", "iret", "iret"),
+    ),
     "trap gate": ("gate 5 trap", _ENABLE, "raise 5", "raise 1", "eoi master", "iret", "iret"),
 }
 """Scripts for places that random ones seldom come to."""

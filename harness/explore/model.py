@@ -215,7 +215,7 @@ class Model:
         self._arrive()
 
     def gate(self, line: int, kind: str) -> None:
-        """WriteIDTEntry makes the gate of a line one of `script.GATES`."""
+        """The gate of a line becomes one of `script.GATES`; `past`: and those of all behind it."""
         self._only_in_kernel("write a gate")
         self.trap_gates.discard(line)
         self.missing_gates.pop(line, None)
@@ -223,6 +223,8 @@ class Model:
             self.trap_gates.add(line)
         elif kind in MISSING:
             self.missing_gates[line] = MISSING[kind]
+        elif kind == "past":
+            self.missing_gates |= {each: GENERAL_PROTECTION for each in range(line, 16)}
 
     def fault(self) -> None:
         """A #GP with an error code, of whoever runs; its handler returns behind the instruction."""

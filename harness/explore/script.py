@@ -5,7 +5,8 @@
     call EnableInterrupts       a VMI call; `call SetInterruptMask 0x200`: with EAX
     eoi master                  non-specific; `eoi slave 1`: specific, of that chip's input 1
     gate 5 trap                 WriteIDTEntry for line 5; `gate 5 interrupt`: as it was;
-                                `gate 5 none`: it is empty; `gate 5 absent`: it is not present
+                                `gate 5 none`: it is empty; `gate 5 absent`: it is not present;
+                                `gate 5 past`: SetIDT, with a limit that leaves it out
     int 0x80                    by whoever runs, the kernel or user code
     fault                       a selector past the GDT's limit: #GP with an error code
     switch                      UpdateKernelStack, and then POPF of an image with IF clear
@@ -25,8 +26,8 @@ from typing import Protocol
 from harness.errors import HarnessError
 from harness.explore.pic import CHIPS
 
-GATES = ("interrupt", "trap", "none", "absent")
-"""Kinds of gates: with `none` the processor makes #GP of a vector, with `absent` #NP."""
+GATES = ("interrupt", "trap", "none", "absent", "past")
+"""Kinds of gates: with `none` and `past` the processor makes #GP of a vector, with `absent` #NP."""
 
 HEADER = "events"
 
