@@ -28,6 +28,7 @@ SNIPPET = 16  # bytes of the guest's memory for each of the driver's own pieces 
 FROM_USER = 256  # where those for user mode begin
 FAULT, POPF, TABLE = 4 * SNIPPET, 5 * SNIPPET, 6 * SNIPPET  # where some of them are
 PRESENT = 0x8000  # of a gate's high dword
+DEEP = 64  # bytes below ESP0 that a kernel's stack may be at its SYSEXIT
 NO_SELECTOR = 0x58  # past the GDT's limit
 BRIEF, LIMIT = 0.02, 5.0  # seconds: between looks whether the guest sleeps, and for an event
 HANDLER_WORDS = 7  # vector, error code, EIP, CS, EFLAGS, and ESP, SS from user mode
@@ -194,7 +195,7 @@ class Driver:
         """SYSEXIT."""
         given = {"edx": self._user, "ecx": self._booted.label("user_stack_top")}
         self._in_user = True
-        self._start(self._booted.rom.stub("SYSEXIT"), self._stack_top, (), **given)
+        self._start(self._booted.rom.stub("SYSEXIT"), self._stack_top - DEEP, (), **given)
         self._run(given)
 
     def sysenter(self) -> None:

@@ -120,7 +120,8 @@ def _deliveries(run: Run) -> Iterator[str]:
         for vector in waits:
             if not (run.start.held and rank(vector - FIRST_VECTOR) > rank(HOLDING)):
                 yield f"vector {vector:x} is late: interrupts are enabled and it waits"
-    accepted = {vector - FIRST_VECTOR for vector in run.stage.view.recorded(run.end.state)}
+    recorded = run.stage.view.recorded(run.end.state)
+    accepted = {vector - FIRST_VECTOR for vector in recorded if vector >= FIRST_VECTOR}
     accepted |= {HOLDING} if run.start.held else set()
     expected = sum(1 << line for line in accepted)
     expected |= (1 << CASCADE) * any(line >= 8 for line in accepted)
