@@ -18,6 +18,7 @@ from harness.boot import BootRequest
 from harness.boot import boot as boot_machine
 from harness.debug import debug_session
 from harness.explore.picture import picture_case, picture_sweep
+from harness.explore.proof import Proof, prove
 from harness.explore.replay import check_build, debug_replay, read, replay_script
 from harness.explore.script import Script
 from harness.explore.sweep import SweepRequest
@@ -240,6 +241,7 @@ def bench(ctx: Context, backend: str = "", json: str = "") -> None:
         "workers": "QEMUs side by side (default one a core)",
         "limit": "end at this many failures (default 10)",
         "fresh": "begin anew, whatever an interrupted sweep has done",
+        "mutants": "try each small change of the interrupt path as well, which takes a while",
     },
 )
 def explore(
@@ -253,6 +255,7 @@ def explore(
     workers: int = 0,
     limit: int = 10,
     fresh: bool = False,
+    mutants: bool = False,
 ) -> None:
     """Raise interrupts at every arrival point of the calls, and check what becomes of them."""
     with cli.verb(json):
@@ -276,10 +279,15 @@ def explore(
             report = sweep_calls(request, progress)
             parts = (load_rom(rom), load_guest(guest), request.config)
             timelines, page = picture_sweep(report, request.folder, *parts)
-        show_sweep(Console(), report, timelines, page)
+            proof = Proof()
+            if not report.stopped:
+                proof = prove(request, ROOT / "docs/mutants.md" if mutants else None, progress)
+        show_sweep(Console(), report, proof, timelines, page)
+        verdict = "pass" if report.verdict == proof.verdict == "pass" else "fail"
         if json:
-            cli.write_json(json, report.as_data() | {"map": str(page)})
-        cli.end_with(report.verdict)
+            data = report.as_data() | proof.as_data() | {"verdict": verdict, "map": str(page)}
+            cli.write_json(json, data)
+        cli.end_with(verdict)
 
 
 def _replay(file: Path, json: str, picture: bool) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 from harness.booted import Booted
 from harness.errors import HarnessError
-from harness.explore.driver import Driver
+from harness.explore.driver import LIMIT, Driver
 from harness.explore.model import Impossible, Model, State
 from harness.explore.script import Event, Script
 
@@ -31,11 +31,11 @@ class Difference:
 class Beside:
     """A guest at `ready` and the model, moved together; `model` says what may happen next."""
 
-    def __init__(self, booted: Booted) -> None:
+    def __init__(self, booted: Booted, limit: float = LIMIT) -> None:
         manifest = booted.rom.rom.manifest
         self.model = Model(lazy=manifest["lazy"])
         self.events: list[Event] = []
-        self._driver = Driver(booted)
+        self._driver = Driver(booted, limit)
         self._backend, self._build = manifest["backend"], manifest["build_id"]
 
     @property
@@ -70,12 +70,13 @@ def compare(due: State, found: State) -> dict[str, tuple[object, object]]:
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def play(booted: Booted, events: Iterable[Event]) -> Difference | None:
+def play(booted: Booted, events: Iterable[Event], limit: float = LIMIT) -> Difference | None:
     """Play events on a guest at `ready`, up to the first difference.
 
-    Raises HarnessError for one that cannot happen where the guest stands.
+    limit: seconds that the guest has for each. Raises HarnessError for an event that cannot happen
+    where the guest stands.
     """
-    both = Beside(booted)
+    both = Beside(booted, limit)
     for number, event in enumerate(events, 1):
         try:
             difference = both.happen(event)

@@ -26,7 +26,11 @@ SYSENTER_CS, SYSENTER_ESP, SYSENTER_EIP = 0x174, 0x175, 0x176
 TRAP_TYPE = 0x100  # of a gate's high dword
 SNIPPET = 16  # bytes of the guest's memory for each of the driver's own pieces of code
 FROM_USER = 256  # where those for user mode begin
-BRIEF, SLEEP_LIMIT = 0.02, 5.0  # seconds: between looks whether the guest sleeps, and all of them
+FAULT, POPF, TABLE = 4 * SNIPPET, 5 * SNIPPET, 6 * SNIPPET  # where some of them are
+PRESENT = 0x8000  # of a gate's high dword
+DEEP = 64  # bytes below ESP0 that a kernel's stack may be at its SYSEXIT
+NO_SELECTOR = 0x58  # past the GDT's limit
+BRIEF, LIMIT = 0.02, 5.0  # seconds: between looks whether the guest sleeps, and for an event
 HANDLER_WORDS = 7  # vector, error code, EIP, CS, EFLAGS, and ESP, SS from user mode
 
 
@@ -45,9 +49,13 @@ class _Level:
 
 
 class Driver:
-    """A guest at `ready` as a Player; `state()` is what there is to see, as the model has it."""
+    """A guest at `ready` as a Player; `state()` is what there is to see, as the model has it.
 
-    def __init__(self, booted: Booted) -> None:
+    limit: seconds that the guest has for an event.
+    """
+
+    def __init__(self, booted: Booted, limit: float = LIMIT) -> None:
+        self._limit = limit
         self._booted = booted
         self._control = booted.control
         self._lines = booted.machine.injector
@@ -58,6 +66,7 @@ class Driver:
         self._entries = {booted.label(f"entry_{vector:02x}"): vector for vector in range(256)}
         self._levels = [_Level(None, None, self._stack_top)]
         self._delivered: list[int] = []
+        self._gates: dict[int, bytes] = {}
         self._wrong: list[str] = []
         self._in_user = self._asleep = self._stands = False
         for line in LINES:
@@ -72,7 +81,7 @@ class Driver:
         lazy = self._booted.rom.rom.manifest["lazy"]
         level = self._levels[-1]
         return State(
-            mask=IF if self._booted.virtual_if() else 0,
+            mask=self._booted.field("virtual_if") if lazy else IF * self._booted.real_if(),
             delivered=tuple(self._delivered),
             waits=tuple(sorted(waits + (self._booted.recorded() if lazy else []))),
             in_service=(registers[0][1], registers[1][1]),
@@ -123,17 +132,35 @@ class Driver:
         self._lines.outb(PORTS[chip], EOI if line is None else SPECIFIC | line)
         self._look()
 
-    def gate(self, line: int, trap: bool) -> None:
-        """The gate of a line becomes a trap gate, or an interrupt gate."""
+    def gate(self, line: int, kind: str) -> None:
+        """The gate of a line becomes one of `script.GATES`."""
         vector = FIRST_VECTOR + line
-        at = self._booted.label("idt") + 8 * vector
-        gate = self._control.read(at, 8)
+        idt, esp = self._booted.label("idt"), self._levels[-1].esp
+        if kind == "past":
+            where = self._code + TABLE
+            limit = (8 * vector - 1).to_bytes(2, "little")
+            self._control.write(where, limit + idt.to_bytes(4, "little"))
+            self._start(self._booted.rom.stub("SetIDT"), esp, (self._kernel,), eax=where)
+            self._run({"eax": where}, STANDARD)
+            return
+        at = idt + 8 * vector
+        gate = self._gates.setdefault(line, self._control.read(at, 8))
         low, high = int.from_bytes(gate[:4], "little"), int.from_bytes(gate[4:], "little")
-        high = high | TRAP_TYPE if trap else high & ~TRAP_TYPE
-        given = {"eax": self._booted.label("idt"), "edx": vector, "ecx": low}
-        esp = self._levels[-1].esp
+        high = {"trap": high | TRAP_TYPE, "none": 0, "absent": high & ~PRESENT}.get(kind, high)
+        given = {"eax": idt, "edx": vector, "ecx": low if high else 0}
         self._start(self._booted.rom.stub("WriteIDTEntry"), esp, (self._kernel, high), **given)
         self._run(given, STANDARD, left=4)
+
+    def fault(self) -> None:
+        """A #GP with an error code."""
+        self._start(self._code + FAULT + (FROM_USER if self._in_user else 0), self._esp())
+        self._run()
+
+    def switch(self) -> None:
+        """UpdateKernelStack, and then POPF."""
+        self.call("UpdateKernelStack")
+        self._start(self._code + POPF, self._levels[-1].esp, (RESET,))
+        self._run()
 
     def interrupt(self, vector: int) -> None:
         """INT n."""
@@ -145,6 +172,7 @@ class Driver:
         """IRET of the handler that runs."""
         level = self._levels.pop()
         assert level.frame is not None
+        self._step_over(level)
         self._in_user = level.frame.place is Place.USER
         self._start(self._booted.rom.stub("IRET"), level.frame_at)
         self._run()
@@ -167,7 +195,7 @@ class Driver:
         """SYSEXIT."""
         given = {"edx": self._user, "ecx": self._booted.label("user_stack_top")}
         self._in_user = True
-        self._start(self._booted.rom.stub("SYSEXIT"), self._stack_top, (), **given)
+        self._start(self._booted.rom.stub("SYSEXIT"), self._stack_top - DEEP, (), **given)
         self._run(given)
 
     def sysenter(self) -> None:
@@ -175,6 +203,13 @@ class Driver:
         self._start(self._code + FROM_USER + SNIPPET * len(SOFTWARE), self._esp())
         self._in_user = False
         self._run()
+
+    def _step_over(self, level: _Level) -> None:
+        """What a handler of a fault does that mends nothing: it goes on behind the instruction."""
+        found = int.from_bytes(self._control.read(level.frame_at, 4), "little")
+        for base, loop in ((0, self._kernel), (FROM_USER, self._user)):
+            if found == self._code + base + FAULT:
+                self._control.write(level.frame_at, loop.to_bytes(4, "little"))
 
     # --- how the machine is moved ----------------------------------------------------------------
 
@@ -215,9 +250,9 @@ class Driver:
         if self._asleep:
             return
         if not may_sleep:
-            here = self._control.run_to(*stops)
+            here = self._control.run_to(*stops, timeout=self._limit)
             if again and here != self._handler:
-                self._control.run_to(*stops)
+                self._control.run_to(*stops, timeout=self._limit)
         found = self._control.registers()
         if found["eip"] == self._handler:
             self._entered(found, left)
@@ -228,14 +263,14 @@ class Driver:
                 self._wrong.append(f"{name} is {found[name]:#x} and not {value:#x}")
 
     def _fall_asleep(self, *stops: int) -> bool:
-        for _ in range(int(SLEEP_LIMIT / BRIEF)):
+        for _ in range(int(self._limit / BRIEF)):
             try:
                 self._control.run_to(*stops, timeout=BRIEF)
                 return False
             except WaitTimeout:
                 if self._booted.machine.monitor.processor().halted:
                     return True
-        raise WaitTimeout(f"The guest neither sleeps nor comes back within {SLEEP_LIMIT:g} s.")
+        raise WaitTimeout(f"The guest neither sleeps nor comes back within {self._limit:g} s.")
 
     def _entered(self, found: Mapping[str, int], left: int) -> None:
         """A handler was reached: note it, and each that it interrupted at its first instruction."""
@@ -318,6 +353,13 @@ class Driver:
                 at = base + SNIPPET * index
                 jump = (loop - (at + 7)) & 0xFFFFFFFF
                 self._control.write(at, bytes((0xCD, vector, 0xE9)) + jump.to_bytes(4, "little"))
+            at = base + FAULT
+            selector = (at + SNIPPET - 2).to_bytes(4, "little")
+            code = bytes((0x8E, 0x1D)) + selector  # movw selector, %ds
+            self._control.write(at, code.ljust(SNIPPET - 2, b"\0") + bytes((NO_SELECTOR, 0)))
+        at = self._code + POPF
+        jump = (self._kernel - (at + 6)) & 0xFFFFFFFF
+        self._control.write(at, b"\x9d\xe9" + jump.to_bytes(4, "little"))
         self._control.write(self._code + FROM_USER + SNIPPET * len(SOFTWARE), b"\x0f\x34")
         for index, value in (
             (SYSENTER_CS, KERNEL_CS),

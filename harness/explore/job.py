@@ -33,6 +33,17 @@ class Job:
     depth: int = 1
 
 
+@dataclass(frozen=True)
+class Task:
+    """A job, and how many failures end it."""
+
+    job: Job
+    limit: int
+
+    def __str__(self) -> str:
+        return f"{self.job.variant} from {self.job.start}"
+
+
 @dataclass
 class JobResult:
     """What a job did; `failures` are the outcomes with complaints.
@@ -114,6 +125,10 @@ class Sweeper:
                 break
         result.seconds = time.monotonic() - started
         return result
+
+    def do(self, task: Task, beat: Beat) -> JobResult:
+        """Do a job with its limit of failures, as a worker."""
+        return self.sweep(task.job, task.limit, beat)
 
     def find(self, case: Case) -> tuple[Point, tuple[int, ...]]:
         """The point of a case's last arrival, and the line that arrives; none for no arrival.

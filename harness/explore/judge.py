@@ -26,6 +26,9 @@ from rom.interface.calls import by_name
 ARITHMETIC = 0x8D5
 """CF, PF, AF, ZF, SF and OF of EFLAGS."""
 
+CLI = 0xFA
+"""The instruction."""
+
 HANDLER_STACK = 64
 """Bytes of stack for the frame of an interrupt and the guest's handler."""
 
@@ -117,7 +120,8 @@ def _deliveries(run: Run) -> Iterator[str]:
         for vector in waits:
             if not (run.start.held and rank(vector - FIRST_VECTOR) > rank(HOLDING)):
                 yield f"vector {vector:x} is late: interrupts are enabled and it waits"
-    accepted = {vector - FIRST_VECTOR for vector in run.stage.view.recorded(run.end.state)}
+    recorded = run.stage.view.recorded(run.end.state)
+    accepted = {vector - FIRST_VECTOR for vector in recorded if vector >= FIRST_VECTOR}
     accepted |= {HOLDING} if run.start.held else set()
     expected = sum(1 << line for line in accepted)
     expected |= (1 << CASCADE) * any(line >= 8 for line in accepted)
@@ -144,11 +148,23 @@ def _frames(run: Run) -> Iterator[str]:
             continue
         if not entry.eflags & IF:
             yield f"{what} was delivered while masked: its frame has IF clear"
+        if _in_closed_code(run, entry):
+            where = run.stage.view.place_of(entry.eip)
+            yield f"{what} was delivered at {where}, in code that runs with the real IF off"
         in_halt = run.variant.call == "Halt" and run.stage.view.place_of(entry.eip)[:2] != "0x"
         nested = any(entry.eip == other.eip for other in run.log[:index])
         if place not in run.enabled and not in_halt and not nested:
             where = run.stage.view.place_of(entry.eip)
             yield f"{what} was delivered at {where}, where interrupts are masked"
+
+
+def _in_closed_code(run: Run, entry: Entered) -> bool:
+    """Whether a handler interrupted closed code, but for the CLI that it begins with. Where the
+    guest is enabled from the start, calls begin with a few more instructions before that.
+    """
+    if run.start.enabled or entry.cs == USER_CS or not run.stage.view.closed(entry.eip):
+        return False
+    return run.stage.opcode(entry.eip)[0] != CLI
 
 
 def _image(run: Run, entry: Entered, what: str) -> Iterator[str]:
@@ -221,6 +237,8 @@ def _end_state(run: Run) -> Iterator[str]:
         yield f"{running} handlers have not returned"
     if stage.view.virtual_if(state) != run.after:
         yield f"the virtual IF is {'clear' if run.after else 'set'} after the call"
+    if run.variant.call == "GetInterruptMask" and state["eax"] != IF * run.start.enabled:
+        yield f"GetInterruptMask answers {state['eax']:x}"
     real = bool(state["eflags"] & IF)
     if not stage.view.lazy:
         return
@@ -229,10 +247,15 @@ def _end_state(run: Run) -> Iterator[str]:
             yield "the virtual CPU counts as masked in user mode"
     elif run.after and not real:
         yield "the real IF is off although interrupts are enabled"
+    if run.nmis and not run.arrived and real != bool(run.reference["eflags"] & IF):
+        yield f"the NMI leaves the real IF {'on' if real else 'off'}"
     if not real and not stage.view.field(state, "pending"):
         yield "the real IF is off and nothing tells enabling to turn it on"
     if real and not run.after and not run.start.held and stage.view.recorded(state):
         yield "the real IF is on although a vector waits masked"
+    for name in ("virtual_if", "real_if"):
+        if (value := stage.view.field(state, name)) not in (0, IF):
+            yield f"the virtual CPU's {name} is {value:x}"
     fields = stage.booted.rom.rom.manifest["virtual_cpu"]
     for name, where in fields.items():
         if name in VOLATILE_FIELDS:

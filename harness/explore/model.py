@@ -18,6 +18,10 @@ from harness.explore.pic import CASCADE, FIRST_VECTOR, LINES, Pic, master_input
 
 IF = 0x200
 NMI = 2
+NOT_PRESENT, GENERAL_PROTECTION = 11, 13
+MISSING = {"none": GENERAL_PROTECTION, "absent": NOT_PRESENT}
+"""What the processor makes of a vector whose gate is no gate (Intel SDM 3A, 6.12)."""
+
 SOFTWARE = (0x03, 0x04, 0x80)
 """Vectors for INT n: their gates have DPL 3."""
 
@@ -44,7 +48,7 @@ class Allowance(Enum):
     LATE_EOI = "what waited for an EOI is delivered at the next enabling, not right after it"
     EARLY_EOI = "an EOI for a lower one, sent masked while a higher one waits, ends the higher one"
     SLAVE_EOI = "a handler of the slave's is over for what waits with its EOI at the slave"
-    SYSENTER_MASK = "after SYSENTER the guest counts as enabled until an exception comes"
+    SYSENTER_MASK = "after SYSENTER the guest counts as enabled until an exception or INT n comes"
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,7 @@ class Model:
     contexts: list[Context] = field(default_factory=lambda: [Context()])
     delivered: list[int] = field(default_factory=list)
     trap_gates: set[int] = field(default_factory=set)
+    missing_gates: dict[int, int] = field(default_factory=dict)  # line, and the exception instead
     used: set[Allowance] = field(default_factory=set)
     # Of a lazy ROM alone: lines accepted and not delivered, the latest last; the real IF that guest
     # code is to have; and whether something keeps it off until the next enabling.
@@ -209,10 +214,32 @@ class Model:
             self.used.add(Allowance.LATE_EOI)
         self._arrive()
 
-    def gate(self, line: int, trap: bool) -> None:
-        """WriteIDTEntry makes the gate of a line a trap gate, or an interrupt gate again."""
+    def gate(self, line: int, kind: str) -> None:
+        """The gate of a line becomes one of `script.GATES`; `past`: and those of all behind it."""
         self._only_in_kernel("write a gate")
-        (self.trap_gates.add if trap else self.trap_gates.discard)(line)
+        self.trap_gates.discard(line)
+        self.missing_gates.pop(line, None)
+        if kind == "trap":
+            self.trap_gates.add(line)
+        elif kind in MISSING:
+            self.missing_gates[line] = MISSING[kind]
+        elif kind == "past":
+            self.missing_gates |= {each: GENERAL_PROTECTION for each in range(line, 16)}
+
+    def fault(self) -> None:
+        """A #GP with an error code, of whoever runs; its handler returns behind the instruction."""
+        self._only_awake("fault")
+        self._tell_of_sysenter()
+        self._enter(GENERAL_PROTECTION)
+        self.held = False
+        self._arrive()
+
+    def switch(self) -> None:
+        """UpdateKernelStack, and POPF of flags that were taken masked with the real IF off."""
+        self._only_in_kernel("change stacks")
+        if self.virtual_if:
+            raise Impossible("A kernel that changes stacks has interrupts masked; mask them first.")
+        self.held = True
 
     def interrupt(self, vector: int) -> None:
         """INT n, by the kernel or by user code, through a gate of DPL 3."""
@@ -297,6 +324,9 @@ class Model:
             self._record()
 
     def _deliver(self, line: int) -> None:
+        if line in self.missing_gates:
+            self._enter(self.missing_gates[line])
+            return
         vector = FIRST_VECTOR + line
         self._enter(vector, trap=line in self.trap_gates)
         self.real_if = line in self.trap_gates
@@ -347,7 +377,7 @@ class Model:
         return line in self.waiting or (line == CASCADE and max(self.waiting, default=0) >= 8)
 
     def _tell_of_sysenter(self) -> None:
-        """An exception finds IF clear in its image, and the ROM learns that the guest is masked."""
+        """A handler finds IF clear in its image, and the ROM learns that the guest is masked."""
         if self.from_user:
             self.virtual_if = self.real_if = self.from_user = False
 

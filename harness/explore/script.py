@@ -4,8 +4,12 @@
     nmi
     call EnableInterrupts       a VMI call; `call SetInterruptMask 0x200`: with EAX
     eoi master                  non-specific; `eoi slave 1`: specific, of that chip's input 1
-    gate 5 trap                 WriteIDTEntry for line 5; `gate 5 interrupt`: as it was
+    gate 5 trap                 WriteIDTEntry for line 5; `gate 5 interrupt`: as it was;
+                                `gate 5 none`: it is empty; `gate 5 absent`: it is not present;
+                                `gate 5 past`: SetIDT, with a limit that leaves it out
     int 0x80                    by whoever runs, the kernel or user code
+    fault                       a selector past the GDT's limit: #GP with an error code
+    switch                      UpdateKernelStack, and then POPF of an image with IF clear
     iret                        of the handler that runs
     resume on                   IRET to the kernel itself with IF set in the image; `resume off`
     user                        IRET to user mode; `sysexit`: the same by SYSEXIT
@@ -21,6 +25,9 @@ from typing import Protocol
 
 from harness.errors import HarnessError
 from harness.explore.pic import CHIPS
+
+GATES = ("interrupt", "trap", "none", "absent", "past")
+"""Kinds of gates: with `none` and `past` the processor makes #GP of a vector, with `absent` #NP."""
 
 HEADER = "events"
 
@@ -47,8 +54,14 @@ class Player(Protocol):
     def eoi(self, chip: str, line: int | None = None) -> None:
         """An EOI to one 8259; `line` is an input of that chip, None for a non-specific one."""
 
-    def gate(self, line: int, trap: bool) -> None:
-        """The gate of a line becomes a trap gate, or an interrupt gate."""
+    def gate(self, line: int, kind: str) -> None:
+        """The gate of a line becomes one of GATES."""
+
+    def fault(self) -> None:
+        """A #GP with an error code; the handler returns behind the instruction."""
+
+    def switch(self) -> None:
+        """UpdateKernelStack, and then POPF of flags that were taken with the real IF off."""
 
     def interrupt(self, vector: int) -> None:
         """INT n."""
@@ -94,7 +107,11 @@ class Event:
             case "eoi":
                 player.eoi(words[0], *map(_number, words[1:]))
             case "gate":
-                player.gate(_number(words[0]), words[1] == "trap")
+                player.gate(_number(words[0]), words[1])
+            case "fault":
+                player.fault()
+            case "switch":
+                player.switch()
             case "int":
                 player.interrupt(_number(words[0]))
             case "iret":
@@ -130,7 +147,9 @@ _FORMS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "nmi": ((),),
     "call": (("NAME",), ("NAME", "N")),
     "eoi": tuple((chip, *line) for chip in CHIPS for line in ((), ("N",))),
-    "gate": (("N", "trap"), ("N", "interrupt")),
+    "gate": tuple(("N", kind) for kind in GATES),
+    "fault": ((),),
+    "switch": ((),),
     "int": (("N",),),
     "iret": ((),),
     "resume": (("on",), ("off",)),

@@ -4,13 +4,14 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
 from harness.explore.calls import GROUPS, NOT_SWEPT, Variant, variants
 from harness.explore.case import Outcome, case_text
-from harness.explore.job import Job, JobResult
+from harness.explore.job import Job, JobResult, Sweeper, Task
 from harness.explore.notes import Notes
 from harness.explore.start import STARTS
 from harness.explore.worker import Heartbeat, Workers
@@ -161,11 +162,12 @@ def _sweep(
     started = time.monotonic()
     if left:
         workers = min(request.workers or os.cpu_count() or 1, len(left))
-        with Workers(workers, request.config, *parts) as pool:
-            for said in pool.do(left, request.limit):
+        pool: Workers[Task, JobResult]
+        with Workers(workers, partial(Sweeper, request.config, *parts)) as pool:
+            for said in pool.do([Task(job, request.limit) for job in left]):
                 if isinstance(said, Heartbeat):
                     shown.cases += said.cases
-                elif isinstance(said, JobResult):
+                else:
                     report.results.append(said)
                     report.cases_run += said.cases
                     notes.add(said)
@@ -182,7 +184,7 @@ def plan(request: SweepRequest, rom: Rom, guest: GuestFile) -> list[Job]:
     provided = {row["name"] for row in rom.manifest["calls"] if row["offset"] is not None}
     known = [v for v in all_variants(guest) if v.call in provided]
     asked = request.calls or (("interrupts",) if request.depth == 2 else ())
-    wanted = [name for word in asked for name in GROUPS.get(word, (word,))]
+    wanted = names_of(asked)
     for name in wanted:
         if name in NOT_SWEPT:
             raise HarnessError(f"{name} is not swept: {NOT_SWEPT[name]}.")
@@ -196,6 +198,11 @@ def plan(request: SweepRequest, rom: Rom, guest: GuestFile) -> list[Job]:
         if not wanted or variant.call in wanted
         if not start.calls or variant.call in start.calls
     ]
+
+
+def names_of(words: Sequence[str]) -> list[str]:
+    """The calls that are meant by names of calls and of groups."""
+    return [name for word in words for name in GROUPS.get(word, (word,))]
 
 
 def all_variants(guest: GuestFile) -> list[Variant]:

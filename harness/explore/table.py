@@ -9,6 +9,7 @@ from rich.table import Table
 
 from harness.explore.beside import Difference
 from harness.explore.case import Outcome
+from harness.explore.proof import Proof
 from harness.explore.script import Script
 from harness.explore.sweep import SweepReport
 from harness.report.log import PASS
@@ -18,9 +19,13 @@ from harness.report.terminal import shown
 
 
 def show_sweep(
-    console: Console, report: SweepReport, timelines: Sequence[CaseTimeline], page: Path
+    console: Console,
+    report: SweepReport,
+    proof: Proof,
+    timelines: Sequence[CaseTimeline],
+    page: Path,
 ) -> None:
-    """The table, the failures, where the map is, and the figures.
+    """The table, the failures, what the sweep did not find, where the map is, and the figures.
 
     timelines: of the failures, in their order; the first one is shown as far as it matters.
     """
@@ -44,13 +49,19 @@ def show_sweep(
             console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
     if report.stopped:
         console.print("\nThe sweep ended early, at the limit of failures.", highlight=False)
+    for complaint in proof.complaints:
+        console.print(f"\n[bold red]fail[/] {escape(complaint)}", highlight=False, soft_wrap=True)
     console.print(f"\nthe map: {shown(page)}", markup=False, highlight=False, soft_wrap=True)
+    if proof.path:
+        console.print(f"the mutants: {shown(proof.path)}", highlight=False, soft_wrap=True)
     data = report.as_data()
-    colour = "green" if report.verdict == PASS else "bold red"
+    good = report.verdict == proof.verdict == PASS
     console.print(
-        f"[{colour}]{report.verdict}[/]  {data['points']:,} points, {data['cases']:,} cases, "
-        f"{data['failures']} failures, {report.rate:.0f} cases a second",
+        f"{'[green]pass[/]' if good else '[bold red]fail[/]'}  {data['points']:,} points, "
+        f"{data['cases']:,} cases, {data['failures']} failures, {report.rate:.0f} cases a second, "
+        f"{proof.killed:,} of {proof.total:,} mutants killed",
         highlight=False,
+        soft_wrap=True,
     )
 
 

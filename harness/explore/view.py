@@ -67,7 +67,7 @@ class View:
         if not self.lazy:
             return []
         fields = self._rom.rom.manifest["virtual_cpu"]
-        count = self.field(at, "pending") & 0xFF
+        count = min(self.field(at, "pending") & 0xFF, fields["arrival_line"]["size"])
         first, second = (fields[f"arrival_{name}"]["offset"] for name in ("vector", "line"))
         data = at.memory[CPU]
         return [data[first + i] for i in range(count) if data[second + i] == 0xFF]

@@ -1,20 +1,18 @@
-"""Processes side by side, each with a machine of its own, that do the jobs of a sweep."""
+"""Processes side by side, each with machines of its own, that do the parts of a sweep."""
 
 import multiprocessing
 import signal
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import Generic, Protocol, TypeVar
 
 from harness.errors import HarnessError
-from harness.explore.job import Job, JobResult, Sweeper
-from harness.guest import GuestFile
-from harness.machine.config import MachineConfig
-from harness.rom import Rom
+from harness.explore.job import Beat
 
 GRACE = 5.0
 """Seconds that a worker has to end its machine; then it is killed, and QEMU with it."""
@@ -38,22 +36,37 @@ class Trouble:
     text: str
 
 
-Report = Heartbeat | JobResult | Trouble
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+GivenTask = TypeVar("GivenTask", contravariant=True)
+MadeResult = TypeVar("MadeResult", covariant=True)
 
 
-class Workers:
+class Doer(Protocol[GivenTask, MadeResult]):
+    """What a worker has: it does tasks, one after another, on machines that `close` ends."""
+
+    def do(self, task: GivenTask, beat: Beat) -> MadeResult:
+        """Do one. What `beat` raises ends it: nobody waits for it any more."""
+
+    def close(self) -> None:
+        """End the machines."""
+
+
+class Workers(Generic[Task, Result]):
     """A number of workers; a context, at whose end they have ended, however that comes.
 
-    Their temporary files are in a folder of the context's own: one that was killed leaves none.
+    doer: makes what does the tasks, in each worker's own process; it, tasks and results can be
+    pickled. Temporary files are in a folder of the context's own: a worker that was killed leaves
+    none.
     """
 
-    def __init__(self, count: int, config: MachineConfig, rom: Rom, guest: GuestFile) -> None:
+    def __init__(self, count: int, doer: Callable[[], Doer[Task, Result]]) -> None:
         self._count = count
-        self._parts = (config, rom, guest)
+        self._doer = doer
         self._context = multiprocessing.get_context("spawn")
         self._processes: dict[Connection, BaseProcess] = {}
 
-    def __enter__(self) -> "Workers":
+    def __enter__(self) -> "Workers[Task, Result]":
         self._folder = tempfile.TemporaryDirectory(prefix="wedge-")
         resource_tracker.ensure_running()  # the first start would do it, and let Ctrl-C in
         try:
@@ -80,28 +93,28 @@ class Workers:
         with _no_interrupt():
             ours, theirs = self._context.Pipe()
             process = self._context.Process(
-                target=_work, args=(theirs, self._folder.name, *self._parts), daemon=True
+                target=_work, args=(theirs, self._folder.name, self._doer), daemon=True
             )
             process.start()
             theirs.close()
             self._processes[ours] = process
         return ours
 
-    def do(self, jobs: Sequence[Job], limit: int) -> Iterator[Report]:
-        """Have the jobs done, the first first, and answer what the workers report.
+    def do(self, tasks: Sequence[Task]) -> Iterator[Heartbeat | Result]:
+        """Have the tasks done, the first first, and answer what the workers report.
 
-        A worker that is gone is replaced, and its job begun anew. Raises HarnessError when a worker
-        could not ask, or when a job loses its worker twice.
+        A worker that is gone is replaced, and its task begun anew. Raises HarnessError when a
+        worker could not ask, or when a task loses its worker twice.
         """
-        waiting = list(jobs)
-        busy: dict[Connection, Job] = {}
-        lost: set[Job] = set()
+        waiting = list(tasks)
+        busy: dict[Connection, Task] = {}
+        lost: list[Task] = []
 
         def give(pipe: Connection) -> None:
             if waiting:
                 busy[pipe] = waiting.pop(0)
                 with suppress(OSError):  # a worker that is gone shows when it is listened to
-                    pipe.send((busy[pipe], limit))
+                    pipe.send(busy[pipe])
 
         for pipe in list(self._processes):
             give(pipe)
@@ -109,23 +122,23 @@ class Workers:
             for ready in wait(list(busy)):
                 assert isinstance(ready, Connection)
                 try:
-                    report: Report = ready.recv()
+                    report: Heartbeat | Trouble | Result = ready.recv()
                 except (EOFError, OSError):
-                    job = busy.pop(ready)
-                    if job in lost:
+                    task = busy.pop(ready)
+                    if task in lost:
                         raise HarnessError(
-                            f"The process that swept {job.variant} from {job.start} ended, and so "
-                            "did the one that tried again."
+                            f"The process that had to do {task} ended, and so did the one that "
+                            "tried again."
                         ) from None
-                    lost.add(job)
+                    lost.append(task)
                     self._processes.pop(ready).join()
                     ready.close()
-                    waiting.insert(0, job)
+                    waiting.insert(0, task)
                     give(self._start())
                     continue
                 if isinstance(report, Trouble):
                     raise HarnessError(report.text)
-                if isinstance(report, JobResult):
+                if not isinstance(report, Heartbeat):
                     del busy[ready]
                     give(ready)
                 yield report
@@ -145,9 +158,9 @@ class _Ended(Exception):
     """The sweep has ended, and this worker with it."""
 
 
-def _work(pipe: Connection, folder: str, config: MachineConfig, rom: Rom, guest: GuestFile) -> None:
+def _work(pipe: Connection, folder: str, make: Callable[[], Doer[Task, Result]]) -> None:
     tempfile.tempdir = folder
-    sweeper = Sweeper(config, rom, guest)
+    doer = make()
     points = cases = 0
 
     def beat(more_points: int, more_cases: int) -> None:
@@ -163,12 +176,11 @@ def _work(pipe: Connection, folder: str, config: MachineConfig, rom: Rom, guest:
     with suppress(EOFError, OSError, _Ended):
         try:
             while True:
-                job, limit = pipe.recv()
-                result = sweeper.sweep(job, limit, beat)
+                result = doer.do(pipe.recv(), beat)
                 pipe.send(Heartbeat(points, cases))
                 points = cases = 0
                 pipe.send(result)
         except HarnessError as error:
             pipe.send(Trouble(str(error)))
         finally:
-            sweeper.close()
+            doer.close()

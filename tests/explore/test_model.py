@@ -5,10 +5,11 @@ from collections import Counter
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
+from harness.explore.happenings import eoi
 from harness.explore.model import IF, NMI, Allowance, Frame, Impossible, Model, Place
 from harness.explore.pic import CASCADE, FIRST_VECTOR
 from harness.explore.script import Event
-from tests.explore.sequences import Sequences, eoi, sequences
+from tests.explore.sequences import Sequences, sequences
 
 MOST_EVENTS = 150
 """More than it takes to let all handlers of a sequence end."""

@@ -17,6 +17,9 @@ call SetInterruptMask 0x200
 eoi slave 1
 eoi master
 gate 5 trap
+gate 5 none
+fault
+switch
 int 0x80
 iret
 resume off
@@ -43,7 +46,7 @@ def test_comments_and_empty_lines_say_nothing() -> None:
         ("raise five", "'raise five' is not raise N"),
         ("raise -1", "'raise -1' is not raise N"),
         ("eoi third", "'eoi third' is not eoi master or"),
-        ("gate 5 task", "'gate 5 task' is not gate N trap or gate N interrupt"),
+        ("gate 5 task", "'gate 5 task' is not gate N interrupt or gate N trap"),
         ("nmi twice", "'nmi twice' is not nmi"),
     ],
 )

@@ -1,0 +1,264 @@
+"""The campaign: each mutant against all that reaches it, until something kills it."""
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from itertools import chain, zip_longest
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.explore.job import Beat
+from harness.explore.killers import Killer, killers
+from harness.explore.mutants import Mutant, mutants
+from harness.explore.rig import Measured, Rig
+from harness.explore.worker import Workers
+from harness.guest import GuestFile
+from harness.machine.config import MachineConfig
+from harness.rom import Rom
+from rom.backends import BACKENDS
+from rom.build import write_file
+from rom.image import build_image
+
+RECENT = 6
+"""Killers of the mutants before that are tried first: neighbours die of the same."""
+
+FEW = 30
+"""Killers that each mutant has to survive; the others are for survivors that have no reason."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A task: let a killer at the ROM as it is."""
+
+    killer: int
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A task: try to kill a mutant, by these killers in this order."""
+
+    mutant: int
+    killers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class MutantResult:
+    """What became of a mutant. No killer: it survived, and `tried` says how many were at it."""
+
+    mutant: str
+    killer: str = ""
+    complaint: str = ""
+    tried: int = 0
+    seconds: float = 0.0
+
+    @property
+    def killed(self) -> bool:
+        """Whether something told it from the ROM as it is."""
+        return bool(self.killer)
+
+
+@dataclass
+class CampaignReport:
+    """What became of all mutants. `seconds` is the time of this run, for `run` of the mutants."""
+
+    backend: str
+    build_id: str
+    results: list[MutantResult] = field(default_factory=list)
+    seconds: float = 0.0
+    run: int = 0
+
+    @property
+    def killed(self) -> int:
+        """How many mutants were."""
+        return sum(result.killed for result in self.results)
+
+    @property
+    def survivors(self) -> list[MutantResult]:
+        """Those that nothing killed."""
+        return [result for result in self.results if not result.killed]
+
+    def text(self, reasons: Mapping[str, str]) -> str:
+        """All mutants as a list: the survivors first, each with its reason, and then the rest."""
+        lines = [f"{self.backend}, build {self.build_id}"]
+        lines += [f"{self.killed} of {len(self.results)} mutants killed", "", "survivors"]
+        for result in self.survivors:
+            tried = f"{result.tried} killers tried" if result.tried else "nothing reaches it"
+            lines.append(f"  {result.mutant}  ({tried})")
+            lines.append(f"    {reasons.get(result.mutant, 'NOT EXPLAINED')}")
+        lines += ["", "killers"]
+        counts = Counter(result.killer for result in self.results if result.killed)
+        lines += [f"  {count:5} {name}" for name, count in counts.most_common()]
+        lines += ["", "killed"]
+        for result in self.results:
+            if result.killed:
+                lines.append(f"  {result.mutant}\n    {result.killer}: {result.complaint}")
+        return "\n".join(lines) + "\n"
+
+
+class Executioner:
+    """A worker of the campaign."""
+
+    def __init__(self, config: MachineConfig, rom: Rom, guest: GuestFile) -> None:
+        self._rig = Rig(config, rom, guest)
+        self._rom = rom
+        self._killers = killers(rom.manifest["lazy"])
+        self._recent: list[int] = []
+        self._mutants: Sequence[Mutant] = ()
+
+    def close(self) -> None:
+        """End the machines."""
+        self._rig.close()
+
+    def do(self, task: Measurement | Attempt, beat: Beat) -> Measured | MutantResult:
+        """Measure a killer, or kill a mutant."""
+        if isinstance(task, Measurement):
+            return self._rig.measure(task.killer, self._killers[task.killer])
+        if not self._mutants:
+            self._mutants = mutants_of(self._rom, self._rig.block)
+        mutant = self._mutants[task.mutant]
+        started = time.monotonic()
+        recent = [killer for killer in self._recent if killer in task.killers]
+        order = [*recent, *(killer for killer in task.killers if killer not in recent)]
+        for tried, number in enumerate(order, 1):
+            beat(0, 0)
+            killer = self._killers[number]
+            if complaint := self._rig.attempt(killer, {mutant.offset: mutant.data}, beat):
+                self._recent = [number, *(k for k in self._recent if k != number)][:RECENT]
+                seconds = round(time.monotonic() - started, 2)
+                return MutantResult(str(mutant), killer.name, complaint, tried, seconds)
+        seconds = round(time.monotonic() - started, 2)
+        return MutantResult(str(mutant), tried=len(order), seconds=seconds)
+
+
+def mutants_of(rom: Rom, base: int = 0) -> list[Mutant]:
+    """The mutants of a ROM of ours. Raises HarnessError when it is not built from this source."""
+    name = rom.manifest["backend"]
+    image = build_image(BACKENDS[name], rom.manifest["generation"])
+    if image.build_id != rom.manifest["build_id"]:
+        raise HarnessError(
+            f"{rom.path} is build {rom.manifest['build_id']} of {name}, and the source makes "
+            f"{image.build_id}; build it anew."
+        )
+    return mutants(image, base)
+
+
+def campaign(
+    rom: Rom,
+    guest: GuestFile,
+    folder: Path,
+    config: MachineConfig,
+    workers: int = 0,
+    fresh: bool = False,
+    only: Callable[[Mutant], bool] = lambda mutant: True,
+    explained: Container[str] = (),
+    progress: Callable[[str], None] = print,
+) -> CampaignReport:
+    """Try to kill all mutants of a ROM.
+
+    only: picks some of them. explained: keys of those whose survival has a reason. What was done is
+    noted in the folder, so that a campaign that was
+    interrupted goes on there. Raises HarnessError.
+    """
+    backend, build_id = rom.manifest["backend"], rom.manifest["build_id"]
+    report = CampaignReport(backend, build_id)
+    every = mutants_of(rom)
+    chosen = {str(mutant): index for index, mutant in enumerate(every) if only(mutant)}
+    folder.mkdir(parents=True, exist_ok=True)
+    notes = folder / f"{backend}-{build_id[:12]}-mutants.progress"
+    if fresh:
+        notes.unlink(missing_ok=True)
+    found = {result.mutant: result for result in _read(notes) if result.mutant in chosen}
+    started = time.monotonic()
+    pool: Workers[Measurement | Attempt, Measured | MutantResult]
+    count = min(workers or os.cpu_count() or 1, max(len(chosen), 1))
+    with notes.open("a") as file, Workers(count, partial(Executioner, config, rom, guest)) as pool:
+        reach = _measured(pool, killers(rom.manifest["lazy"]), progress)
+        against = {name: _against(every[index], reach) for name, index in chosen.items()}
+        for first, last in ((0, FEW), (FEW, len(reach))):
+            left = [name for name in chosen if _is_left(found.get(name), first, explained)]
+            tasks = [Attempt(chosen[name], against[name][first:last]) for name in left]
+            for said in pool.do(_spread(tasks, count)):
+                if isinstance(said, MutantResult):
+                    found[said.mutant] = said = replace(said, tried=said.tried + first)
+                    file.write(json.dumps(asdict(said)) + "\n")
+                    file.flush()
+                    report.run += 1
+                    report.seconds = time.monotonic() - started
+                    progress(_shown(report, found.values(), len(left)))
+    notes.unlink(missing_ok=True)
+    report.results = [found[name] for name in chosen]
+    return report
+
+
+def _is_left(result: MutantResult | None, first: int, explained: Container[str]) -> bool:
+    """Whether a mutant is to be tried by the killers from this number on."""
+    if result is None:
+        return True
+    return (
+        first > 0
+        and not result.killed
+        and result.tried <= first
+        and (result.mutant not in explained)
+    )
+
+
+def write_report(report: CampaignReport, folder: Path, reasons: Mapping[str, str]) -> Path:
+    """Write the list of all mutants, and answer where."""
+    path = folder / f"{report.backend}-mutants.txt"
+    write_file(path, report.text(reasons).encode())
+    return path
+
+
+def _measured(
+    pool: Workers[Measurement | Attempt, Measured | MutantResult],
+    all_killers: Sequence[Killer],
+    progress: Callable[[str], None],
+) -> list[Measured]:
+    """What each killer reaches. Raises HarnessError for one that the ROM as it is does not pass."""
+    found: list[Measured] = []
+    for said in pool.do([Measurement(number) for number in range(len(all_killers))]):
+        if isinstance(said, Measured):
+            if said.complaint:
+                name = all_killers[said.killer].name
+                raise HarnessError(f"The ROM itself does not pass {name}: {said.complaint}.")
+            found.append(said)
+            progress(f"looking what {len(found)} of {len(all_killers)} killers reach")
+    return found
+
+
+def _against(mutant: Mutant, reach: Sequence[Measured]) -> tuple[int, ...]:
+    """The killers that reach a mutant: scripts and jobs by turns, and of each those first that
+    reach much in little time.
+    """
+    places = range(mutant.offset, mutant.offset + len(mutant.data))
+    able = [each for each in reach if not each.reached.isdisjoint(places)]
+    able.sort(key=lambda each: each.seconds / len(each.reached))
+    turns = ([each.killer for each in able if each.sweeps is kind] for kind in (False, True))
+    pairs = chain.from_iterable(zip_longest(*turns))
+    return tuple(killer for killer in pairs if killer is not None)
+
+
+def _spread(tasks: Sequence[Attempt], workers: int) -> list[Attempt]:
+    """Tasks in an order in which each worker has neighbours one after another."""
+    size = -(-len(tasks) // workers) if workers else 0
+    shares = [tasks[i * size : (i + 1) * size] for i in range(workers)]
+    return [task for at in range(size) for share in shares for task in share[at : at + 1]]
+
+
+def _shown(report: CampaignReport, results: Collection[MutantResult], tasks: int) -> str:
+    killed = sum(result.killed for result in results)
+    rate = report.run / report.seconds if report.seconds else 0.0
+    left = max(tasks - report.run, 0) / rate if rate else 0.0
+    return f"{len(results)} mutants, {killed} killed, {rate:.1f} a second, about {left:.0f} s left"
+
+
+def _read(notes: Path) -> Iterator[MutantResult]:
+    """What an interrupted campaign has done; a line that was cut off is none."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        for line in notes.read_text().splitlines():
+            yield MutantResult(**json.loads(line))
