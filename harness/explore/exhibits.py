@@ -133,19 +133,13 @@ patched in one place and not in the other give a word in which 30 other bits may
         backend="bare",
         source="backends/shadow.s",
         old="""\
-    ja write_nothing
+write_gate:
     cli
     movl %ecx, (%eax,%edx,8)
-    movl 4(%esp), %ecx
-    movl %ecx, 4(%eax,%edx,8)
-    pushl %ebx
 """,
         new="""\
-    ja write_nothing
+write_gate:
     movl %ecx, (%eax,%edx,8)
-    movl 4(%esp), %ecx
-    movl %ecx, 4(%eax,%edx,8)
-    pushl %ebx
 """,
         jobs=(Job("WriteIDTEntry", "set"),),
         history="""\
@@ -221,12 +215,14 @@ when its host was busy: its timer was armed with events unmasked before it block
         source="wedge/deliver.s",
         old="""\
     jnz sysexit_pending
+    movl $IF, cpu(virtual_if)
     movl $IF, cpu(real_if)
     movl $LEFT, cpu(pending)
 """,
         new="""\
     movl $LEFT, cpu(pending)
     jnz sysexit_pending
+    movl $IF, cpu(virtual_if)
     movl $IF, cpu(real_if)
 """,
         jobs=(Job("SYSEXIT", "clear, 5 pending"),),
@@ -284,17 +280,12 @@ missing, and IRQ 1 stayed in service for ever. PowerPC Linux, where lazy disabli
         backend="bare",
         source="backends/shadow.s",
         old="""\
-    andl $IOPL, %eax
     cli
-    pushfl
     andl $~IOPL, (%esp)
     orl %eax, (%esp)
-    popfl
     jmp leave_closed
 """,
         new="""\
-    andl $IOPL, %eax
-    pushfl
     andl $~IOPL, (%esp)
     orl %eax, (%esp)
     popfl

@@ -18,7 +18,9 @@ from rom.source import strip_comment
 PATHS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "bare": (
         ("EnableInterrupts", "SetGDT"),
-        ("UpdateKernelStack", "leave_closed_end"),
+        ("UpdateKernelStack", "WriteLDTEntry"),
+        ("leave_open", "leave_open_end"),
+        ("leave_closed", "write_gate"),
         ("closed_start", "set_idt"),
         ("vector_02", "vector_04"),
         ("vector_0d", "vector_0e"),
