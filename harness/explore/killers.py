@@ -119,8 +119,12 @@ def _jobs(lazy: bool) -> Iterator[Killer]:
     for call in ("EnableInterrupts", "IRET(user)", "SYSEXIT", "Halt"):
         yield _killer(Job(call, "clear, by SYSENTER"))
         yield _killer(Job(call, "clear, 5 pending"))
-    for call in ("WriteIDTEntry", "UpdateKernelStack"):
-        yield _killer(Job(call, "clear"))
+    for job in (
+        ("WriteIDTEntry", "clear"),
+        ("WriteIDTEntry", "set"),
+        ("UpdateKernelStack", "clear"),
+    ):
+        yield _killer(Job(*job))
     yield _killer(Job("Halt", "clear, by SYSENTER", depth=2))
     if lazy:
         for call in ("SYSEXIT", "Halt"):
