@@ -29,6 +29,9 @@ SNIPPET = 16  # bytes of the guest's memory for each of the driver's own pieces 
 FROM_USER = 256  # where those for user mode begin
 FAULT, POPF, TABLE = 4 * SNIPPET, 5 * SNIPPET, 6 * SNIPPET  # where some of them are
 EXT = 1  # of an error code
+NESTED_TASK = 0x4000  # bit of EFLAGS: an IRET switches tasks
+KEPT, CLEARED = 0x243000, 0x34100  # what a gate does to EFLAGS: IOPL, AC, ID; TF, NT, RF, VM
+RPL = 3  # of a selector
 PRESENT, TYPES, CALL_TYPE = 0x8000, 0xF00, 0xC00  # of a gate's high dword
 DEEP = 64  # bytes below ESP0 that a kernel's stack may be at its SYSEXIT
 BRIEF, LIMIT = 0.02, 5.0  # seconds: between looks whether the guest sleeps, and for an event
@@ -149,6 +152,7 @@ class Driver:
         low, high = int.from_bytes(gate[:4], "little"), int.from_bytes(gate[4:], "little")
         kinds = {"trap": high | TRAP_TYPE, "none": 0, "absent": high & ~PRESENT}
         high = (kinds | {"call": high & ~TYPES | CALL_TYPE}).get(kind, high)
+        low |= RPL << 16 if kind == "rpl" else 0
         given = {"eax": idt, "edx": vector, "ecx": low if high else 0}
         self._start(self._booted.rom.stub("WriteIDTEntry"), esp, (self._kernel, high), **given)
         self._run(given, STANDARD, left=4)
@@ -222,13 +226,16 @@ class Driver:
     def _start(self, address: int, esp: int, stack: tuple[int, ...] = (), **given: int) -> None:
         """Stand at an address, with the pattern of the level that is to go on afterwards."""
         data = USER_DS if self._in_user else KERNEL_DS
-        registers = {**self._pattern(), "ds": data, "es": data, **given}
+        eflags = self._control.registers()["eflags"] & ~NESTED_TASK
+        registers = {**self._pattern(), "ds": data, "es": data, "eflags": eflags, **given}
         self._booted.prepare_at(address, stack, esp=esp, **registers)
 
     def _look(self) -> None:
         """Let what was raised arrive where the guest stands."""
         if not self._asleep:
             self._start(self._user if self._in_user else self._kernel, self._esp())
+            eflags = self._control.registers()["eflags"] | NESTED_TASK
+            self._control.set_registers(eflags=eflags)  # which an interrupt's gate clears
         self._run(may_sleep=self._asleep, again=True)
 
     def _run(
@@ -279,7 +286,9 @@ class Driver:
         """A handler was reached: note it, and each that it interrupted at its first instruction."""
         data = self._control.read(found["esp"], 4 * HANDLER_WORDS)
         words = [int.from_bytes(data[i : i + 4], "little") for i in range(0, len(data), 4)]
-        vector, error, eip = words[:3]
+        vector, error, eip, _, flags = words[:5]
+        if (flags ^ found["eflags"]) & KEPT or found["eflags"] & CLEARED:
+            self._wrong.append(f"EFLAGS are {found['eflags']:#x} over an image of {flags:#x}")
         frame_at = found["esp"] + 8
         if (outer := self._entries.get(eip)) is not None:
             # It has pushed nothing yet, so its own frame is right above this one.

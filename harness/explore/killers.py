@@ -72,6 +72,7 @@ DIRECTED: Mapping[str, tuple[str, ...]] = {
         *("raise 5", "raise 1", _ENABLE, _ENABLE, "raise 0", "eoi master 1", _ENABLE),
         *("eoi master 0", _ENABLE, "eoi master", "iret", "iret", "iret"),
     ),
+    "a selector with an RPL": ("gate 5 rpl", "raise 5", _ENABLE, "eoi master", "iret"),
     "trap gate": ("gate 5 trap", _ENABLE, "raise 5", "raise 1", "eoi master", "iret", "iret"),
 }
 """Scripts for places that random ones seldom come to."""

@@ -7,7 +7,8 @@
     gate 5 trap                 WriteIDTEntry for line 5; `gate 5 interrupt`: as it was;
                                 `gate 5 none`: it is empty; `gate 5 absent`: it is not present;
                                 `gate 5 past`: SetIDT, with a limit that leaves it out;
-                                `gate 5 call`: it is a call gate
+                                `gate 5 call`: it is a call gate; `gate 5 rpl`: an interrupt
+                                gate whose selector has an RPL of 3, which does not count
     int 0x80                    by whoever runs, the kernel or user code
     fault                       a selector past the GDT's limit: #GP with an error code
     switch                      UpdateKernelStack, and then POPF of an image with IF clear
@@ -28,8 +29,8 @@ from typing import Protocol
 from harness.errors import HarnessError
 from harness.explore.pic import CHIPS
 
-GATES = ("interrupt", "trap", "none", "absent", "call", "past")
-"""Kinds of gates: of a vector with the last four the processor makes #GP, with `absent` #NP."""
+GATES = ("interrupt", "trap", "rpl", "none", "absent", "call", "past")
+"""Kinds of gates: of a vector with the last four the processor makes #GP, of `absent` #NP."""
 
 HEADER = "events"
 
