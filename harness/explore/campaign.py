@@ -126,8 +126,9 @@ class Executioner:
         order = [*recent, *(killer for killer in task.killers if killer not in recent)]
         for tried, number in enumerate(order, 1):
             beat(0, 0)
-            killer = self._killers[number]
-            if complaint := self._rig.attempt(killer, {mutant.offset: mutant.data}, beat):
+            killer, patch = self._killers[number], {mutant.offset: mutant.data}
+            complaint = self._rig.attempt(killer, patch, beat)
+            if complaint and self._rig.attempt(killer, patch, beat):  # and no chance of one moment
                 self._recent = [number, *(k for k in self._recent if k != number)][:RECENT]
                 seconds = round(time.monotonic() - started, 2)
                 return MutantResult(str(mutant), killer.name, complaint, tried, seconds)
@@ -184,7 +185,8 @@ def campaign(
             tasks = [Attempt(chosen[name], against[name][first:last]) for name in left]
             for said in pool.do(_spread(tasks, count)):
                 if isinstance(said, MutantResult):
-                    found[said.mutant] = said = replace(said, tried=said.tried + first)
+                    before = found[said.mutant].tried if said.mutant in found else 0
+                    found[said.mutant] = said = replace(said, tried=said.tried + before)
                     file.write(json.dumps(asdict(said)) + "\n")
                     file.flush()
                     report.run += 1

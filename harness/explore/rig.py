@@ -18,7 +18,7 @@ from harness.guest import GuestFile
 from harness.machine.config import MachineConfig
 from harness.rom import Rom
 
-LIMIT = 0.5
+LIMIT = 1.0
 """Seconds that the guest has for an event of a script; it takes some milliseconds."""
 
 CHUNK = 1024
@@ -69,6 +69,7 @@ class Rig:
         if killer.job is None:
             return self._play(killer, patches)
         self._sweeper.patch(patches)
+        self._sweeper.stage.restore()  # the mutant before may have left anything behind
         try:
             for outcome in self._sweeper.sweep(killer.job, 1, beat).failures:
                 return outcome.complaints[0]
