@@ -26,11 +26,15 @@ Beat = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Job:
-    """A call with its arguments, a start, and how many arrivals a case has: 1 or 2."""
+    """A call with its arguments, a start, and how many arrivals a case has: 1 or 2.
+
+    first: of two arrivals, the first one at this point alone; None for each point.
+    """
 
     variant: str
     start: str
     depth: int = 1
+    first: int | None = None
 
 
 @dataclass(frozen=True)
@@ -296,6 +300,8 @@ class _Sweep:
         seen: set[Hashable] = set()
         enabled = self._enabled(points)
         for index, first in enumerate(points):
+            if self._job.first not in (None, index):
+                continue
             for line in self._arrivals:
                 arrival = Arrival(index, line)
 
