@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields
 from harness.booted import Booted
 from harness.errors import HarnessError
 from harness.explore.driver import LIMIT, Driver
-from harness.explore.model import Impossible, Model, State
+from harness.explore.model import Impossible, Model
+from harness.explore.scene import State
 from harness.explore.script import Event, Script
 
 

@@ -27,8 +27,9 @@ from rom.image import build_image
 RECENT = 6
 """Killers of the mutants before that are tried first: neighbours die of the same."""
 
-FEW = 30
-"""Killers that each mutant has to survive; the others are for survivors that have no reason."""
+FEW, HEAVY = 24, 2.0
+"""Killers that each mutant has to survive, and the seconds from which one is not among them; the
+others are for survivors that have no reason."""
 
 
 @dataclass(frozen=True)
@@ -40,21 +41,25 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A task: try to kill a mutant, by these killers in this order."""
+    """A task: try to kill a mutant, by these killers in this order; `late`: by the last there are."""
 
     mutant: int
     killers: tuple[int, ...]
+    late: bool = False
 
 
 @dataclass(frozen=True)
 class MutantResult:
-    """What became of a mutant. No killer: it survived, and `tried` says how many were at it."""
+    """What became of a mutant. No killer: it survived, and `tried` says how many were at it; `late`:
+    none is left to try.
+    """
 
     mutant: str
     killer: str = ""
     complaint: str = ""
     tried: int = 0
     seconds: float = 0.0
+    late: bool = False
 
     @property
     def killed(self) -> bool:
@@ -131,9 +136,9 @@ class Executioner:
             if complaint and self._rig.attempt(killer, patch, beat):  # and no chance of one moment
                 self._recent = [number, *(k for k in self._recent if k != number)][:RECENT]
                 seconds = round(time.monotonic() - started, 2)
-                return MutantResult(str(mutant), killer.name, complaint, tried, seconds)
+                return MutantResult(str(mutant), killer.name, complaint, tried, seconds, task.late)
         seconds = round(time.monotonic() - started, 2)
-        return MutantResult(str(mutant), tried=len(order), seconds=seconds)
+        return MutantResult(str(mutant), tried=len(order), seconds=seconds, late=task.late)
 
 
 def mutants_of(rom: Rom, base: int = 0) -> list[Mutant]:
@@ -180,9 +185,9 @@ def campaign(
     with notes.open("a") as file, Workers(count, partial(Executioner, config, rom, guest)) as pool:
         reach = _measured(pool, killers(rom.manifest["lazy"]), progress)
         against = {name: _against(every[index], reach) for name, index in chosen.items()}
-        for first, last in ((0, FEW), (FEW, len(reach))):
-            left = [name for name in chosen if _is_left(found.get(name), first, explained)]
-            tasks = [Attempt(chosen[name], against[name][first:last]) for name in left]
+        for late in (False, True):
+            left = [name for name in chosen if _is_left(found.get(name), late, explained)]
+            tasks = [Attempt(chosen[name], against[name][late], late) for name in left]
             for said in pool.do(_spread(tasks, count)):
                 if isinstance(said, MutantResult):
                     before = found[said.mutant].tried if said.mutant in found else 0
@@ -197,16 +202,11 @@ def campaign(
     return report
 
 
-def _is_left(result: MutantResult | None, first: int, explained: Container[str]) -> bool:
-    """Whether a mutant is to be tried by the killers from this number on."""
-    if result is None:
-        return True
-    return (
-        first > 0
-        and not result.killed
-        and result.tried <= first
-        and (result.mutant not in explained)
-    )
+def _is_left(result: MutantResult | None, late: bool, explained: Container[str]) -> bool:
+    """Whether a mutant is to be tried: a survivor late, by the other killers, if it has no reason."""
+    if result is None or not late:
+        return result is None
+    return not (result.killed or result.late or result.mutant in explained)
 
 
 def write_report(report: CampaignReport, folder: Path, reasons: Mapping[str, str]) -> Path:
@@ -233,16 +233,18 @@ def _measured(
     return found
 
 
-def _against(mutant: Mutant, reach: Sequence[Measured]) -> tuple[int, ...]:
-    """The killers that reach a mutant: scripts and jobs by turns, and of each those first that
-    reach much in little time.
+def _against(mutant: Mutant, reach: Sequence[Measured]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The killers that reach a mutant: a few that reach much in little time, scripts and jobs by
+    turns; and the rest.
     """
     places = range(mutant.offset, mutant.offset + len(mutant.data))
     able = [each for each in reach if not each.reached.isdisjoint(places)]
     able.sort(key=lambda each: each.seconds / len(each.reached))
-    turns = ([each.killer for each in able if each.sweeps is kind] for kind in (False, True))
+    light = [each for each in able if each.seconds < HEAVY]
+    turns = ([each.killer for each in light if each.sweeps is kind] for kind in (False, True))
     pairs = chain.from_iterable(zip_longest(*turns))
-    return tuple(killer for killer in pairs if killer is not None)
+    few = tuple(killer for killer in pairs if killer is not None)[:FEW]
+    return few, tuple(each.killer for each in able if each.killer not in few)
 
 
 def _spread(tasks: Sequence[Attempt], workers: int) -> list[Attempt]:

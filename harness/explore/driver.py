@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from harness.booted import IF, Booted
 from harness.errors import WaitTimeout
-from harness.explore.model import SOFTWARE, Frame, Place, State
+from harness.explore.model import NO_SELECTOR, SOFTWARE
 from harness.explore.pic import CASCADE, FIRST_VECTOR, LINES
+from harness.explore.scene import Frame, Place, State
 from harness.explore.script import Event
 
 KERNEL_CS, KERNEL_DS, USER_CS, USER_DS, SPARE_INDEX = 0x08, 0x10, 0x1B, 0x23, 8
@@ -27,9 +28,9 @@ TRAP_TYPE = 0x100  # of a gate's high dword
 SNIPPET = 16  # bytes of the guest's memory for each of the driver's own pieces of code
 FROM_USER = 256  # where those for user mode begin
 FAULT, POPF, TABLE = 4 * SNIPPET, 5 * SNIPPET, 6 * SNIPPET  # where some of them are
-PRESENT = 0x8000  # of a gate's high dword
+EXT = 1  # of an error code
+PRESENT, TYPES, CALL_TYPE = 0x8000, 0xF00, 0xC00  # of a gate's high dword
 DEEP = 64  # bytes below ESP0 that a kernel's stack may be at its SYSEXIT
-NO_SELECTOR = 0x58  # past the GDT's limit
 BRIEF, LIMIT = 0.02, 5.0  # seconds: between looks whether the guest sleeps, and for an event
 HANDLER_WORDS = 7  # vector, error code, EIP, CS, EFLAGS, and ESP, SS from user mode
 
@@ -146,7 +147,8 @@ class Driver:
         at = idt + 8 * vector
         gate = self._gates.setdefault(line, self._control.read(at, 8))
         low, high = int.from_bytes(gate[:4], "little"), int.from_bytes(gate[4:], "little")
-        high = {"trap": high | TRAP_TYPE, "none": 0, "absent": high & ~PRESENT}.get(kind, high)
+        kinds = {"trap": high | TRAP_TYPE, "none": 0, "absent": high & ~PRESENT}
+        high = (kinds | {"call": high & ~TYPES | CALL_TYPE}).get(kind, high)
         given = {"eax": idt, "edx": vector, "ecx": low if high else 0}
         self._start(self._booted.rom.stub("WriteIDTEntry"), esp, (self._kernel, high), **given)
         self._run(given, STANDARD, left=4)
@@ -184,9 +186,10 @@ class Driver:
         self._start(self._booted.rom.stub("IRET"), self._levels[-1].esp, frame)
         self._run()
 
-    def to_user(self) -> None:
+    def to_user(self, interrupts: bool = True) -> None:
         """IRET to user mode."""
-        frame = (self._user, USER_CS, RESET | IF, self._booted.label("user_stack_top"), USER_DS)
+        image = RESET | IF if interrupts else RESET
+        frame = (self._user, USER_CS, image, self._booted.label("user_stack_top"), USER_DS)
         self._in_user = True
         self._start(self._booted.rom.stub("IRET"), self._stack_top, frame)
         self._run()
@@ -276,18 +279,20 @@ class Driver:
         """A handler was reached: note it, and each that it interrupted at its first instruction."""
         data = self._control.read(found["esp"], 4 * HANDLER_WORDS)
         words = [int.from_bytes(data[i : i + 4], "little") for i in range(0, len(data), 4)]
-        vector, _, eip = words[:3]
+        vector, error, eip = words[:3]
         frame_at = found["esp"] + 8
         if (outer := self._entries.get(eip)) is not None:
             # It has pushed nothing yet, so its own frame is right above this one.
             outer_at = frame_at + 12
             image = self._control.read(outer_at, 12)
             self._push(outer, int.from_bytes(image[:4], "little"), image, outer_at, left)
-        self._push(vector, eip, data[8:20], frame_at, left)
+        self._push(vector, eip, data[8:20], frame_at, left, error & ~EXT)
 
-    def _push(self, vector: int, eip: int, image: bytes, frame_at: int, left: int) -> None:
+    def _push(
+        self, vector: int, eip: int, image: bytes, frame_at: int, left: int, error: int = 0
+    ) -> None:
         eflags = int.from_bytes(image[8:12], "little")
-        frame = Frame(self._place_of(eip, image[4]), bool(eflags & IF))
+        frame = Frame(self._place_of(eip, image[4]), bool(eflags & IF), error)
         below = self._levels[-1]
         again = below.frame_at == frame_at and below.vector == vector
         if again:  # it was interrupted at its first instruction, and is here now

@@ -37,6 +37,31 @@ DIRECTED: Mapping[str, tuple[str, ...]] = {
     ),
     "no gate": ("gate 5 none", "raise 5", _ENABLE, "iret", "eoi master", "gate 5 interrupt"),
     "gate not present": ("gate 5 absent", _ENABLE, "raise 5", "iret", "eoi master", "raise 1"),
+    "user mode with IF clear": (
+        *("user off", "raise 5", "fault", "raise 1", "iret", "int 0x80", "iret", "nmi", "iret"),
+        *("int 0x80", _ENABLE, "eoi master", "iret", "eoi master", "iret", "iret"),
+        *("fault", _ENABLE, "raise 0", "eoi master", "iret", "iret", "sysenter", _ENABLE),
+    ),
+    # What SYSEXIT says of the real IF counts for a fault of user code.
+    "a fault after SYSEXIT": (
+        *("user", "sysenter", "nmi", "iret", "sysexit", "fault", "raise 5", "iret"),
+        *("eoi master", "iret", "int 0x3", "iret"),
+    ),
+    "gates that became none": (
+        *("raise 5", "gate 5 call", _ENABLE, "iret", "eoi master", "gate 5 interrupt"),
+        *("gate 12 absent", "gate 9 past", "raise 12", "iret"),
+    ),
+    # The entries of the stack move when one below is dropped.
+    "an EOI between two that wait": (
+        *("raise 5", "raise 3", _ENABLE, _ENABLE, _DISABLE, "raise 1", "eoi master 3"),
+        *("raise 0", _ENABLE, "eoi master", "iret", "eoi master", "iret", "iret"),
+        *("eoi master", "iret"),
+    ),
+    # Line 1 comes over 9, which is the same input of its chip.
+    "line 1 over line 9": (
+        *("raise 12", "raise 9", _ENABLE, _ENABLE, "raise 1", "eoi slave 1", _ENABLE),
+        *("eoi master 1", _ENABLE),
+    ),
     # Not even the table reaches so far; a gate that is its last is one.
     "gates past the limit": (
         *("gate 5 past", "raise 5", _ENABLE, "iret", "eoi master"),
@@ -94,10 +119,16 @@ def _jobs(lazy: bool) -> Iterator[Killer]:
     for call in ("EnableInterrupts", "IRET(user)", "SYSEXIT", "Halt"):
         yield _killer(Job(call, "clear, by SYSENTER"))
         yield _killer(Job(call, "clear, 5 pending"))
-    for call in ("WriteIDTEntry", "UpdateKernelStack"):
-        yield _killer(Job(call, "clear"))
+    for job in (
+        ("WriteIDTEntry", "clear"),
+        ("WriteIDTEntry", "set"),
+        ("UpdateKernelStack", "clear"),
+    ):
+        yield _killer(Job(*job))
+    yield _killer(Job("Halt", "clear, by SYSENTER", depth=2))
     if lazy:
-        yield _killer(Job("SYSEXIT", "set, 5 held back"))
+        for call in ("SYSEXIT", "Halt"):
+            yield _killer(Job(call, "set, 5 held back"))
         yield _killer(Job("GetInterruptMask", "clear, 5 pending", depth=2))
 
 

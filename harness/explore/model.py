@@ -11,16 +11,20 @@ that a run came by. A run that used none is the same on both (see tests/explore)
 """
 
 from dataclasses import dataclass, field, replace
-from enum import Enum, StrEnum
 
 from harness.errors import HarnessError
 from harness.explore.pic import CASCADE, FIRST_VECTOR, LINES, Pic, master_input
+from harness.explore.scene import Allowance, Context, Frame, Place, State
 
 IF = 0x200
 NMI = 2
 NOT_PRESENT, GENERAL_PROTECTION = 11, 13
-MISSING = {"none": GENERAL_PROTECTION, "absent": NOT_PRESENT}
+MISSING = {"none": GENERAL_PROTECTION, "absent": NOT_PRESENT, "call": GENERAL_PROTECTION}
 """What the processor makes of a vector whose gate is no gate (Intel SDM 3A, 6.12)."""
+
+NO_SELECTOR, OF_IDT = 0x58, 2
+"""A selector past the GDT's limit, and the bit of an error code that names a vector. EXT is not
+compared: QEMU leaves it clear for an external interrupt, where the manual has it set."""
 
 SOFTWARE = (0x03, 0x04, 0x80)
 """Vectors for INT n: their gates have DPL 3."""
@@ -28,74 +32,6 @@ SOFTWARE = (0x03, 0x04, 0x80)
 
 class Impossible(HarnessError):
     """An event that cannot happen where the guest stands, such as IRET with no handler running."""
-
-
-class Place(StrEnum):
-    """Where code goes on: what a frame's EIP points at."""
-
-    KERNEL = "kernel"  # where the driver has the kernel loop, or a call's return address
-    USER = "user"  # the loop of user mode
-    HALT = "halt"  # in Halt, after its HLT
-    ENTRY = "entry"  # the first instruction of a handler
-
-
-class Allowance(Enum):
-    """Where a lazy ROM may differ from the bare machine, each with what the guest sees."""
-
-    ACCEPTED_EARLY = "an interrupt that waits while masked shows as in service, not as requested"
-    SLAVE_ORDER = "a line of the slave that waits is not overtaken by a higher one of the slave"
-    SECOND_EDGE = "an edge behind one that waits is delivered too, where an 8259 merges them"
-    LATE_EOI = "what waited for an EOI is delivered at the next enabling, not right after it"
-    EARLY_EOI = "an EOI for a lower one, sent masked while a higher one waits, ends the higher one"
-    SLAVE_EOI = "a handler of the slave's is over for what waits with its EOI at the slave"
-    SYSENTER_MASK = "after SYSENTER the guest counts as enabled until an exception or INT n comes"
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What a handler finds on its stack: where to go on, and the EFLAGS image's IF."""
-
-    place: Place
-    interrupts: bool
-
-
-@dataclass
-class Context:
-    """The kernel's base, user code, or a handler; `frame` is that of a handler.
-
-    `at` is where it goes on: ENTRY and HALT (awake) only while others are entered on top at once.
-    """
-
-    vector: int | None = None
-    frame: Frame | None = None
-    at: Place = Place.KERNEL
-    asleep: bool = False
-
-    @property
-    def user(self) -> bool:
-        """Whether it is user code."""
-        return self.at is Place.USER
-
-
-@dataclass(frozen=True)
-class State:
-    """What is compared after each event; vectors are numbers, registers as a port read gives them.
-
-    `delivered`: vectors of the handlers entered, in order. `waits`: vectors recorded or requested,
-    in the order of numbers. `in_service`: of master and slave. `vector`: of the handler that runs,
-    None in the kernel's base or in user mode; `frame` what it found on its stack. `wrong`: what a
-    ROM has done besides, such as a register that it did not keep; nothing by the model.
-    """
-
-    mask: int
-    delivered: tuple[int, ...]
-    waits: tuple[int, ...]
-    in_service: tuple[int, int]
-    place: Place
-    asleep: bool
-    vector: int | None
-    frame: Frame | None
-    wrong: tuple[str, ...] = ()
 
 
 @dataclass
@@ -131,7 +67,7 @@ class Model:
     @property
     def mask(self) -> int:
         """What GetInterruptMask answers, and what PUSHF shows as IF on the bare machine."""
-        return IF if self.virtual_if else 0
+        return IF if self.virtual_if or (self.lazy and self.here.user) else 0
 
     @property
     def pending(self) -> list[int]:
@@ -230,7 +166,8 @@ class Model:
         """A #GP with an error code, of whoever runs; its handler returns behind the instruction."""
         self._only_awake("fault")
         self._tell_of_sysenter()
-        self._enter(GENERAL_PROTECTION)
+        self._tell_of_user()
+        self._enter(GENERAL_PROTECTION, error=NO_SELECTOR)
         self.held = False
         self._arrive()
 
@@ -247,6 +184,7 @@ class Model:
             raise Impossible(f"INT {vector:#x} is none of the vectors kept for software.")
         self._only_awake(f"execute INT {vector:#x}")
         self._tell_of_sysenter()
+        self._tell_of_user()
         self._enter(vector)
         self.held = False
         if vector >= FIRST_VECTOR:  # for a ROM it is like that of a line
@@ -268,9 +206,11 @@ class Model:
         self._only_in_kernel("execute IRET")
         self._return(interrupts)
 
-    def to_user(self) -> None:
-        """IRET from the kernel's base to user mode, IF set in the image."""
-        self._leave("execute IRET to user mode")
+    def to_user(self, interrupts: bool = True) -> None:
+        """IRET from the kernel's base to user mode, with this IF in the image."""
+        if not interrupts and self.waiting:
+            raise Impossible("What was recorded is delivered on the way, whatever the image says.")
+        self._leave("execute IRET to user mode", interrupts)
 
     def sysexit(self) -> None:
         """SYSEXIT from the kernel's base."""
@@ -282,7 +222,7 @@ class Model:
             raise Impossible("The guest is in the kernel; SYSENTER comes from user mode.")
         self.here.at = Place.KERNEL
         if self.lazy:
-            self.from_user = self.held = True
+            self.virtual_if = self.from_user = self.held = True
             self.used.add(Allowance.SYSENTER_MASK)
         else:
             self.virtual_if = False
@@ -298,15 +238,19 @@ class Model:
         if interrupts:
             self._enable()
         else:
-            self.virtual_if = self.held = False
+            self.virtual_if = False
+            self.held = self.here.user  # user code's IF is the real one
             self._arrive()
 
-    def _leave(self, what: str) -> None:
+    def _leave(self, what: str, interrupts: bool = True) -> None:
         self._only_in_kernel(what)
         if self.here.frame is not None:
             raise Impossible(f"A handler is running; only the kernel's base may {what}.")
         self.here.at = Place.USER
-        self._enable()
+        if interrupts:
+            self._enable()
+        else:
+            self._return(interrupts)
 
     def _arrive(self, enabling: bool = False) -> None:
         """Take what can be taken, until a handler that masks was entered or nothing is due."""
@@ -325,14 +269,14 @@ class Model:
 
     def _deliver(self, line: int) -> None:
         if line in self.missing_gates:
-            self._enter(self.missing_gates[line])
+            self._enter(self.missing_gates[line], error=8 * (FIRST_VECTOR + line) + OF_IDT)
             return
         vector = FIRST_VECTOR + line
         self._enter(vector, trap=line in self.trap_gates)
         self.real_if = line in self.trap_gates
 
-    def _enter(self, vector: int, trap: bool = False) -> None:
-        frame = Frame(self.here.at, self.virtual_if)
+    def _enter(self, vector: int, trap: bool = False, error: int = 0) -> None:
+        frame = Frame(self.here.at, self.virtual_if, error)
         self.here.asleep = False
         if not trap:
             self.virtual_if = False
@@ -380,6 +324,11 @@ class Model:
         """A handler finds IF clear in its image, and the ROM learns that the guest is masked."""
         if self.from_user:
             self.virtual_if = self.real_if = self.from_user = False
+
+    def _tell_of_user(self) -> None:
+        """A handler that interrupts user code with IF clear runs with the real IF off."""
+        if self.here.user and not self.virtual_if:
+            self.real_if = False
 
     # --- what cannot be --------------------------------------------------------------------------
 

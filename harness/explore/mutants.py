@@ -26,11 +26,16 @@ PATHS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("vector_0d", "vector_0e"),
         ("vector_24", "vector_25"),
     ),
-    "native": (("EnableInterrupts", "start_guest"), ("SYSEXIT", "SetGDT")),
+    "native": (
+        ("EnableInterrupts", "start_guest"),
+        ("SYSEXIT", "SetGDT"),
+        ("write_entry", "SetIOPLMask"),
+    ),
 }
 """The interrupt path of each backend, as ranges from a label to another: the bodies of the
 interrupt calls, arrival and delivery with what they ask the 8259s, the ways out of closed code, and
-of the 256 entries, which one line of source makes, one of each kind."""
+of the 256 entries, which one line of source makes, one of each kind. `native` closes itself only
+to write a descriptor."""
 
 NOP = b"\x90"
 CONDITION = 1

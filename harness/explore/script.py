@@ -6,13 +6,15 @@
     eoi master                  non-specific; `eoi slave 1`: specific, of that chip's input 1
     gate 5 trap                 WriteIDTEntry for line 5; `gate 5 interrupt`: as it was;
                                 `gate 5 none`: it is empty; `gate 5 absent`: it is not present;
-                                `gate 5 past`: SetIDT, with a limit that leaves it out
+                                `gate 5 past`: SetIDT, with a limit that leaves it out;
+                                `gate 5 call`: it is a call gate
     int 0x80                    by whoever runs, the kernel or user code
     fault                       a selector past the GDT's limit: #GP with an error code
     switch                      UpdateKernelStack, and then POPF of an image with IF clear
     iret                        of the handler that runs
     resume on                   IRET to the kernel itself with IF set in the image; `resume off`
-    user                        IRET to user mode; `sysexit`: the same by SYSEXIT
+    user                        IRET to user mode; `user off`: with IF clear in the image
+    sysexit                     to user mode by SYSEXIT
     sysenter                    user code comes back
 
 The first line says `events BACKEND BUILD`, the build being that of the ROM's manifest. Empty lines
@@ -26,8 +28,8 @@ from typing import Protocol
 from harness.errors import HarnessError
 from harness.explore.pic import CHIPS
 
-GATES = ("interrupt", "trap", "none", "absent", "past")
-"""Kinds of gates: with `none` and `past` the processor makes #GP of a vector, with `absent` #NP."""
+GATES = ("interrupt", "trap", "none", "absent", "call", "past")
+"""Kinds of gates: of a vector with the last four the processor makes #GP, with `absent` #NP."""
 
 HEADER = "events"
 
@@ -72,8 +74,8 @@ class Player(Protocol):
     def resume(self, interrupts: bool) -> None:
         """IRET to the kernel itself with this IF."""
 
-    def to_user(self) -> None:
-        """IRET to user mode."""
+    def to_user(self, interrupts: bool = True) -> None:
+        """IRET to user mode with this IF."""
 
     def sysexit(self) -> None:
         """SYSEXIT."""
@@ -119,7 +121,7 @@ class Event:
             case "resume":
                 player.resume(words[0] == "on")
             case "user":
-                player.to_user()
+                player.to_user(not words)
             case "sysexit":
                 player.sysexit()
             case "sysenter":
@@ -153,7 +155,7 @@ _FORMS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "int": (("N",),),
     "iret": ((),),
     "resume": (("on",), ("off",)),
-    "user": ((),),
+    "user": ((), ("off",)),
     "sysexit": ((),),
     "sysenter": ((),),
 }

@@ -4,7 +4,8 @@ import pytest
 
 from harness.booted import Booted
 from harness.explore.beside import play
-from harness.explore.model import Allowance, Model
+from harness.explore.model import Model
+from harness.explore.scene import Allowance
 from harness.explore.script import Event
 
 ENABLE, DISABLE = "call EnableInterrupts", "call DisableInterrupts"

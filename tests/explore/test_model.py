@@ -6,8 +6,9 @@ import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
 from harness.explore.happenings import eoi
-from harness.explore.model import IF, NMI, Allowance, Frame, Impossible, Model, Place
+from harness.explore.model import IF, NMI, Impossible, Model
 from harness.explore.pic import CASCADE, FIRST_VECTOR
+from harness.explore.scene import Allowance, Frame, Place
 from harness.explore.script import Event
 from tests.explore.sequences import Sequences, sequences
 
