@@ -41,7 +41,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A task: try to kill a mutant, by these killers in this order; `late`: by the last there are."""
+    """A task: try to kill a mutant, by these killers in this order; `late`: the last there are."""
 
     mutant: int
     killers: tuple[int, ...]
@@ -50,8 +50,9 @@ class Attempt:
 
 @dataclass(frozen=True)
 class MutantResult:
-    """What became of a mutant. No killer: it survived, and `tried` says how many were at it; `late`:
-    none is left to try.
+    """What became of a mutant. No killer: it survived, and `tried` says how many were at it.
+
+    `late`: none is left to try.
     """
 
     mutant: str
@@ -203,7 +204,7 @@ def campaign(
 
 
 def _is_left(result: MutantResult | None, late: bool, explained: Container[str]) -> bool:
-    """Whether a mutant is to be tried: a survivor late, by the other killers, if it has no reason."""
+    """Whether a mutant is to be tried: late, only a survivor that has no reason."""
     if result is None or not late:
         return result is None
     return not (result.killed or result.late or result.mutant in explained)
