@@ -155,7 +155,7 @@ and that of GDTR a context switch had no GDT mapped, and an NMI just there reset
         source="wedge/arrive.s",
         old="    cmpl $halt_woken-halt_sleep, %eax\n",
         new="    cmpl $halt_woken-halt_sleep-1, %eax\n",
-        jobs=(Job("Halt", "clear, by SYSENTER", depth=2),),
+        jobs=(Job("Halt", "clear", depth=2, first=1),),
         history="""\
 All who cannot make a sequence atomic give an interrupt's entry a range of addresses to look for:
 Xen's xen_iret_start_crit and xen_iret_end_crit, lguest's lguest_noirq_start and
@@ -336,7 +336,7 @@ it coming.""",
         source="wedge/arrive.s",
         old="    movl $halt_woken, 8(%esp)\n",
         new="    nop\n",
-        jobs=(Job("Halt", "clear, by SYSENTER", depth=2),),
+        jobs=(Job("Halt", "clear", depth=2, first=1),),
         history="""\
 STI holds interrupts off for one instruction, so that HLT is asleep before any is taken. An NMI
 in between is taken on some processors, and its IRET forgets the shadow: the interrupt is served,

@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.explore.job import Beat, Job, Sweeper
+from harness.explore.job import Beat, Job
+from harness.explore.sweeper import Sweeper
 from harness.explore.worker import Workers
 from harness.guest import GuestFile
 from harness.machine.config import MachineConfig

@@ -8,9 +8,9 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.explore.case import Case, Outcome
 from harness.explore.code import read_listing
-from harness.explore.job import Sweeper
 from harness.explore.sweep import SweepReport
 from harness.explore.sweep_map import sweep_map
+from harness.explore.sweeper import Sweeper
 from harness.explore.trace import trace
 from harness.guest import GuestFile
 from harness.machine.config import MachineConfig

@@ -12,8 +12,8 @@ from harness.debug import SETTINGS, find_gdb, quoted, run_gdb
 from harness.errors import HarnessError
 from harness.explore.beside import Beside, Difference, play
 from harness.explore.case import FIRST_LINE, Case, Replay, read_replay, shown_line
-from harness.explore.job import Sweeper
 from harness.explore.script import HEADER, Script, ScriptError, parse
+from harness.explore.sweeper import Sweeper
 from harness.guest import GuestFile
 from harness.machine.config import MachineConfig
 from harness.rom import Rom

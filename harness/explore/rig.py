@@ -11,9 +11,10 @@ from pathlib import Path
 from harness.booted import Booted, BootedMachine
 from harness.errors import HarnessError
 from harness.explore.beside import play
-from harness.explore.job import Beat, Sweeper
+from harness.explore.job import Beat
 from harness.explore.killers import Killer
 from harness.explore.model import Impossible
+from harness.explore.sweeper import Sweeper
 from harness.guest import GuestFile
 from harness.machine.config import MachineConfig
 from harness.rom import Rom

@@ -11,9 +11,10 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.explore.calls import GROUPS, NOT_SWEPT, Variant, variants
 from harness.explore.case import Outcome, case_text
-from harness.explore.job import Job, JobResult, Sweeper, Task
+from harness.explore.job import Job, JobResult, Task
 from harness.explore.notes import Notes
 from harness.explore.start import STARTS
+from harness.explore.sweeper import Sweeper
 from harness.explore.worker import Heartbeat, Workers
 from harness.guest import GuestFile, load_guest
 from harness.machine.config import MachineConfig

@@ -7,11 +7,11 @@ from harness.booted import IF
 from harness.errors import HarnessError, MachineDied
 from harness.explore.case import NMI, RETURNED, Case, Outcome, shown_line
 from harness.explore.code import Code, Instruction
-from harness.explore.job import Sweeper, draining
 from harness.explore.run import FIRST_VECTOR, entries
 from harness.explore.stage import Point
 from harness.explore.start import HOLDING, STARTS
 from harness.explore.state import CASCADE, State, by_rank, lines_of
+from harness.explore.sweeper import Sweeper, draining
 from harness.explore.walk import WalkFailed, walk
 from harness.report.steps import CaseTimeline, Step
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 
 from harness.booted import Booted
-from harness.explore.job import Sweeper
 from harness.explore.stage import Stage
+from harness.explore.sweeper import Sweeper
 from harness.guest import GuestFile
 from harness.machine.config import MachineConfig
 from harness.plugin import MachinePool

@@ -6,7 +6,8 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.explore.case import DIED, HANGS, NMI, SHUT_DOWN, SLEEPS, Arrival, Case
-from harness.explore.job import Job, JobResult, Sweeper
+from harness.explore.job import Job, JobResult
+from harness.explore.sweeper import Sweeper
 from tests.explore.conftest import Fault
 
 JOBS = (

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.explore.case import RETURNED, Arrival, Case, Outcome
-from harness.explore.job import Job, JobResult, Sweeper
+from harness.explore.job import Job, JobResult
 from harness.explore.sweep import SweepReport
 from harness.explore.sweep_map import sweep_map
+from harness.explore.sweeper import Sweeper
 from harness.guest import GuestFile
 from harness.report.grid import AT_ONCE, LATER, RECORDED, REQUESTED, WRONG
 from harness.rom import Rom

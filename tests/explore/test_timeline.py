@@ -8,7 +8,7 @@ import pytest
 
 from harness.explore.case import DIED, HANGS, NMI, RETURNED, Arrival, Case, Outcome
 from harness.explore.code import Instruction, read_listing
-from harness.explore.job import Sweeper
+from harness.explore.sweeper import Sweeper
 from harness.explore.trace import trace
 from harness.report.steps import CaseTimeline
 from harness.report.steps_html import timeline_page

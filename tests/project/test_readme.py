@@ -82,6 +82,20 @@ def test_the_checks_and_the_picture_shown_are_those_that_boot_prints(tmp_path: P
         assert re.findall(told, shown) == re.findall(told, printed)
 
 
+def test_the_sweep_shown_is_the_one_that_explore_prints(tmp_path: Path) -> None:
+    [shown] = re.findall(r"<!-- output: explore -->\n```\n(.*?)```", README, re.S)
+    [words] = re.findall(r"^That was `inv explore (.*?)`", README, re.M)
+    explored = _inv(tmp_path, "explore", "--fresh", *words.split())
+    assert explored.returncode == 0, explored.stdout + explored.stderr
+
+    def figures(text: str) -> list[str]:
+        text = re.sub(r"\d+ cases a second", "some cases a second", text)
+        text = re.sub(r"map: \S*build", "map: build", text)
+        return [line.rstrip() for line in text.strip().splitlines()]
+
+    assert figures(shown) == figures(explored.stdout)
+
+
 def test_every_file_that_the_readme_links_to_is_there() -> None:
     for target in re.findall(r"\]\(([^)]+)\)", README):
         assert (ROOT / target).exists(), target
