@@ -22,6 +22,7 @@ from harness.explore.state import (
 )
 from harness.machine.control import REGISTERS
 from rom.interface.calls import by_name
+from rom.wedge.virtual_cpu import LEFT
 
 ARITHMETIC = 0x8D5
 """CF, PF, AF, ZF, SF and OF of EFLAGS."""
@@ -245,11 +246,17 @@ def _end_state(run: Run) -> Iterator[str]:
     if run.variant.to_user:
         if stage.view.field(state, "virtual_if") != IF:
             yield "the virtual CPU counts as masked in user mode"
+        if not stage.view.field(state, "pending") & LEFT:
+            yield "nothing tells the virtual CPU of user mode, where SYSENTER clears the real IF"
     elif run.after and not real:
         yield "the real IF is off although interrupts are enabled"
     told = run.start.by_sysenter and not real  # by the NMI, that SYSENTER has masked the guest
-    if run.nmis and not run.arrived and not told and real != bool(run.reference["eflags"] & IF):
-        yield f"the NMI leaves the real IF {'on' if real else 'off'}"
+    if run.nmis and not run.arrived and not told:
+        if real != bool(run.reference["eflags"] & IF):
+            yield f"the NMI leaves the real IF {'on' if real else 'off'}"
+        due = stage.view.field(run.reference, "real_if")
+        if stage.view.field(state, "real_if") != due:
+            yield f"after the NMI the virtual CPU's real_if is not {due:x}"
     if not real and not stage.view.field(state, "pending"):
         yield "the real IF is off and nothing tells enabling to turn it on"
     if real and not run.after and not run.start.held and stage.view.recorded(state):

@@ -91,6 +91,14 @@ FAULTS = {
         *("native", "GetCR0", b"\x0f\x20\xc0", b"\x0f\x22\xd0"),
         *(Job("GetCR0", "set"), "or the processor, changed"),
     ),
+    "user mode is entered untold": (
+        *("bare", "settle_user", b"\x00\x02\x00\x00", b"\x00\x00\x00\x00"),
+        *(Job("SYSEXIT", "set, 5 held back"), "nothing tells the virtual CPU of user mode"),
+    ),
+    "an NMI takes the real IF away": (
+        *("bare", "iret_closed_on", b"\x00\x02\x00\x00", b"\x00\x00\x00\x00"),
+        *(Job("WriteGDTEntry", "set"), "after the NMI the virtual CPU's real_if is not 200"),
+    ),
     "a frame is left behind": (
         *("bare", "settle_go", b"\x83\xc4\x08", b"\x83\xc4\x04"),
         *(Job("EnableInterrupts", "set, 5 held back"), ""),
