@@ -174,7 +174,7 @@ class Machine:
         status = self._started().poll()
         if status is not None:
             return ending_of_process(status, self._log(STDERR_LOG))
-        if (reason := self._shutdown_reason()) is None:
+        if (reason := self._shutdown_reason()) is None or self._goes_on():
             return None
         try:
             registers = _general(self.monitor.hmp("info registers"))
@@ -283,6 +283,13 @@ class Machine:
             if event["event"] == "SHUTDOWN" and event["data"].get("guest"):
                 return str(event["data"].get("reason"))
         return None
+
+    def _goes_on(self) -> bool:
+        """Whether a guest that had ended was set going again, of which the event is yet to come."""
+        try:
+            return self.monitor.status() not in ("shutdown", "internal-error")
+        except HarnessError:
+            return False
 
     def _log(self, name: str) -> str:
         if name in self._logs:
