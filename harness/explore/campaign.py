@@ -27,7 +27,7 @@ from rom.image import build_image
 RECENT = 6
 """Killers of the mutants before that are tried first: neighbours die of the same."""
 
-FEW, HEAVY = 24, 2.0
+FEW, HEAVY = 36, 3.0
 """Killers that each mutant has to survive, and the seconds from which one is not among them; the
 others are for survivors that have no reason."""
 

@@ -125,6 +125,7 @@ class Driver:
             given = {"eax": eax}
         esp = self._levels[-1].esp
         self._start(self._booted.rom.stub(name), esp, (self._kernel, *stack), **given)
+        self._set_nested_task()
         free = {"eax"} if name == "GetInterruptMask" else STANDARD if given or stack else set()
         if name == "SetInterruptMask":
             free = set()
@@ -230,12 +231,16 @@ class Driver:
         registers = {**self._pattern(), "ds": data, "es": data, "eflags": eflags, **given}
         self._booted.prepare_at(address, stack, esp=esp, **registers)
 
+    def _set_nested_task(self) -> None:
+        """With NT an IRET switches tasks, but a gate clears it; a ROM has to do so as well."""
+        eflags = self._control.registers()["eflags"] | NESTED_TASK
+        self._control.set_registers(eflags=eflags)
+
     def _look(self) -> None:
         """Let what was raised arrive where the guest stands."""
         if not self._asleep:
             self._start(self._user if self._in_user else self._kernel, self._esp())
-            eflags = self._control.registers()["eflags"] | NESTED_TASK
-            self._control.set_registers(eflags=eflags)  # which an interrupt's gate clears
+            self._set_nested_task()
         self._run(may_sleep=self._asleep, again=True)
 
     def _run(

@@ -84,8 +84,10 @@ def _sleep(run: Run) -> Iterator[str]:
     yield from _registers(replace(run, end=replace(run.end, state=woken)))
     if not (asleep["eflags"] & IF):
         yield "it sleeps in HLT with the real IF off"
-    if not run.stage.view.lazy and run.line == NMI and run.point.shadowed_by is not None:
-        return  # an NMI's IRET ends the shadow of the STI: so it is on the bare machine
+    if run.line == NMI and run.point.shadowed_by is not None:
+        if run.stage.view.lazy:
+            yield "it sleeps in HLT although an NMI came before it and ended STI's shadow"
+        return  # so it is on the bare machine
     stub = run.stage.booted.rom.stub("Halt")
     for entry in run.log:
         before = entry.cs == USER_CS or (run.start.enabled and entry.eip == stub)

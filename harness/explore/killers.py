@@ -57,11 +57,27 @@ DIRECTED: Mapping[str, tuple[str, ...]] = {
         *("raise 0", _ENABLE, "eoi master", "iret", "eoi master", "iret", "iret"),
         *("eoi master", "iret"),
     ),
+    # A handler of the slave's holds back what waits below the cascade.
+    "a slave's line over what waits": (
+        *("raise 5", "raise 9", _ENABLE, _ENABLE, "eoi slave", "eoi master", _ENABLE),
+        *("eoi master", "iret", "iret"),
+    ),
+    "the slave's lowest line over what waits": ("raise 5", "raise 12", _ENABLE, _ENABLE),
     # Line 1 comes over 9, which is the same input of its chip.
     "line 1 over line 9": (
-        *("raise 12", "raise 9", _ENABLE, _ENABLE, "raise 1", "eoi slave 1", _ENABLE),
-        *("eoi master 1", _ENABLE),
+        *("raise 5", "raise 9", _ENABLE, _ENABLE, "raise 1", _ENABLE, "eoi slave 1", _ENABLE),
+        *("eoi master 2", _ENABLE, "eoi master 1", _ENABLE),
     ),
+    "line 9 after line 1": (
+        *("raise 5", "raise 1", _ENABLE, "eoi master", "raise 9", _ENABLE, _ENABLE),
+        *("eoi slave", "eoi master", _ENABLE),
+    ),
+    # The real IF of a handler behind a trap gate that what was recorded is delivered to.
+    "a trap gate for what was recorded": (
+        *("gate 5 trap", "raise 5", _ENABLE, "raise 1", "eoi master", "iret"),
+        *("raise 5", _DISABLE, "lower 5", "raise 5", "eoi master", _ENABLE, "iret"),
+    ),
+    "a trap gate in user mode": ("gate 5 trap", "user", "raise 5", "raise 1", "eoi master", "iret"),
     # Not even the table reaches so far; a gate that is its last is one.
     "gates past the limit": (
         *("gate 5 past", "raise 5", _ENABLE, "iret", "eoi master"),
@@ -115,22 +131,16 @@ def _jobs(lazy: bool) -> Iterator[Killer]:
     for call in (*QUICK, *FULL):
         for start in ("clear", "set"):
             yield _killer(Job(call, start))
-    for call in QUICK:
-        yield _killer(Job(call, "clear, 5 pending"))
     for call in ("EnableInterrupts", "IRET(user)", "SYSEXIT", "Halt"):
         yield _killer(Job(call, "clear, by SYSENTER"))
+    for call in (*QUICK, "EnableInterrupts", "SYSEXIT", "Halt"):
         yield _killer(Job(call, "clear, 5 pending"))
-    for job in (
-        ("WriteIDTEntry", "clear"),
-        ("WriteIDTEntry", "set"),
-        ("UpdateKernelStack", "clear"),
-    ):
-        yield _killer(Job(*job))
-    yield _killer(Job("Halt", "clear, by SYSENTER", depth=2))
+    for call, start in (("WriteIDTEntry", "clear"), ("WriteIDTEntry", "set")):
+        yield _killer(Job(call, start))
     if lazy:
-        for call in ("SYSEXIT", "Halt"):
-            yield _killer(Job(call, "set, 5 held back"))
-        yield _killer(Job("GetInterruptMask", "clear, 5 pending", depth=2))
+        yield _killer(Job("UpdateKernelStack", "clear"))
+        yield _killer(Job("SYSEXIT", "set, 5 held back"))
+        yield _killer(Job("EnableInterrupts", "clear, 5 and 3 pending"))
 
 
 def _killer(job: Job) -> Killer:
