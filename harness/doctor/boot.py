@@ -143,11 +143,11 @@ def _placed(after: _After, base: int | None) -> Iterator[Placed]:
 def _checks(
     content: bytes, manifest: Mapping[str, Any], after: _After, base: int | None
 ) -> Iterator[Check]:
-    yield _over(after)
+    yield _over(after, base)
     if place := firmware.refused_for_room(after.log):
         detail = f"SeaBIOS found no room for an option ROM ({place})."
         advice = "Make the file shorter, or take other ROMs out of the machine."
-        yield Check("boot/room", FAIL, None, "no room", "", detail, advice)
+        yield Check("boot/room", FAIL, None, "no room", "room for the file", detail, advice)
     for address, size, total in firmware.bad_sums(after.log):
         detail = f"SeaBIOS refused the ROM at {address:05X}, {size} bytes, for its checksum."
         advice = "Make the image's bytes add up to 0."
@@ -166,7 +166,7 @@ def _checks(
         yield check
 
 
-def _over(after: _After) -> Check:
+def _over(after: _After, base: int | None) -> Check:
     name, wanted = "boot/post", "POST comes to its end"
     bios = firmware.version(after.log)
     value = f"SeaBIOS {bios}, {after.where}" if bios else after.where
@@ -174,8 +174,11 @@ def _over(after: _After) -> Check:
         return Check(name, PASS, None, value, wanted)
     lines = [line for line in readable(after.log) if line]
     last = f' SeaBIOS said last: "{lines[-1]}".' if lines else " SeaBIOS said nothing."
-    advice = "Look at the 16-bit init: it must come back by a far return, with the stack as it was."
-    return Check(name, FAIL, None, value, wanted, after.trouble + last, advice)
+    detail = after.trouble + last
+    if base is not None and firmware.runs(after.log)[-1:] == [(base >> 4, INIT)]:
+        detail = f"The ROM's init did not come back. {detail}"
+    advice = "The 16-bit init must end with a far return, the stack being as it was."
+    return Check(name, FAIL, None, value, wanted, detail, advice)
 
 
 def _ran(after: _After, base: int | None) -> Check:

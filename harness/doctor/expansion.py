@@ -32,10 +32,10 @@ def checks(image: bytes) -> Iterator[Check]:
     detail = "The init runs while the BIOS looks for option ROMs."
     value = f"{shown(first, 2)} -> {raw(image, first, 4)}"
     yield Check("seabios/pnp", PASS, POINTER, value, "$PnP", detail)
-    seen: list[int] = []
+    seen: dict[int, None] = {}  # in their order
     place: int | None = first
     while place and _is_header(image, place) and place not in seen:
-        seen.append(place)
+        seen[place] = None
         yield _sum(image, place)
         entry = _boot_entry(image, place)
         yield entry
@@ -46,7 +46,9 @@ def checks(image: bytes) -> Iterator[Check]:
         detail = "The headers lead back to one another, and SeaBIOS follows them for ever."
         value = shown(place, 2)
         advice = "Let the last header's next be 0."
-        yield Check("seabios/pnp-next", NOTE, seen[-1] + _NEXT, value, "0", detail, advice)
+        yield Check(
+            "seabios/pnp-next", NOTE, next(reversed(seen)) + _NEXT, value, "0", detail, advice
+        )
 
 
 def _is_header(image: bytes, place: int) -> bool:

@@ -27,7 +27,7 @@ def this_kit(path: Path, content: bytes, size: int) -> Group:
 
 
 def _checks(path: Path, content: bytes, size: int) -> Iterator[Check]:
-    yield signature("kit/signature", content)
+    yield signature("kit/signature", content, "inv boot refuses it")
     yield _header(size)
     yield _guests(content)
     yield _manifest(path.with_suffix(".json"), content, size)

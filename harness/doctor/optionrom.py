@@ -42,7 +42,7 @@ _OTHER_FILES = (
 
 def seabios(content: bytes, size: int) -> Group:
     """The checks for a file of `size` bytes that begins with `content`."""
-    return Group("SeaBIOS runs it", tuple(_checks(content, size)))
+    return Group("SeaBIOS runs it, given by -option-rom", tuple(_checks(content, size)))
 
 
 def is_option_rom(content: bytes) -> bool:
@@ -50,7 +50,7 @@ def is_option_rom(content: bytes) -> bool:
     return content[: len(SIGNATURE)] == SIGNATURE
 
 
-def signature(name: str, content: bytes) -> Check:
+def signature(name: str, content: bytes, consequence: str = "it is passed over silently") -> Check:
     """The first two bytes, and what the file may be when they are others."""
     value, wanted = raw(content, 0, 2), SIGNATURE.hex(" ")
     if is_option_rom(content):
@@ -64,7 +64,7 @@ def signature(name: str, content: bytes) -> Check:
         if content[place : place + 2] == SIGNATURE:
             advice = f"An image may begin at {place:#x}: cut off what is before it."
             break
-    return Check(name, FAIL, 0, value, wanted, f"{what}: it is passed over silently.", advice)
+    return Check(name, FAIL, 0, value, wanted, f"{what}: {consequence}.", advice)
 
 
 def _checks(content: bytes, size: int) -> Iterator[Check]:
@@ -82,11 +82,11 @@ def _checks(content: bytes, size: int) -> Iterator[Check]:
 
 
 def _room(size: int) -> Check:
-    name, value, wanted = "seabios/room", f"{size} bytes", f"{ROOM} at most"
+    name, value, wanted = "seabios/room", f"{size} bytes", f"{ROOM} at most, to be sure"
     shorter = "Make the file shorter: keep only the image for a BIOS (code type 0)."
     if size > len(AREA):
         detail = f"The whole file is copied first, and {AREA.start:X}-{AREA.stop - 1:X} is smaller."
-        return Check(name, FAIL, None, value, wanted, detail, shorter)
+        return Check(name, FAIL, None, value, f"{len(AREA)} at most", detail, shorter)
     if size > ROOM:
         detail = "Whether there is room for the file depends on the other ROMs of the machine."
         return Check(name, NOTE, None, value, wanted, detail, "A real boot tells: --boot.")

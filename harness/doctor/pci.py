@@ -1,4 +1,6 @@
-"""What a BIOS checks of the ROM of a PCI device (QEMU: `romfile=`) before it copies it.
+"""What a BIOS checks of the ROM of a PCI device (QEMU: `romfile=`) before it copies the image.
+
+What it copied is then checked as every option ROM is.
 
 A file may hold several images, for several kinds of firmware. The BIOS walks over them by their
 PCI data structures until one is for it (PCI Firmware Specification, "PCI data structure").
@@ -23,7 +25,7 @@ LAST_IMAGE = 0x80
 
 def pci_card(content: bytes) -> Group:
     """The checks of each image in turn, to the first that a BIOS would run."""
-    return Group("A BIOS takes it from a PCI device", tuple(_checks(content)))
+    return Group("A BIOS finds it on a PCI device", tuple(_checks(content)))
 
 
 def _checks(content: bytes) -> Iterator[Check]:

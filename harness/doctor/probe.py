@@ -28,7 +28,7 @@ _ENTRY_SIZE = 8
 
 def linux(content: bytes) -> Group:
     """The checks of a file, as it will be in memory: as much of it as its size byte says."""
-    return Group("Linux's VMI probe takes it", tuple(_checks(kept(content))))
+    return Group("Linux's VMI probe takes it, once it is in memory", tuple(_checks(kept(content))))
 
 
 def _checks(image: bytes) -> Iterator[Check]:

@@ -45,21 +45,22 @@ def _show_group(console: Console, group: Group) -> None:
         colour = _COLOUR[check.verdict]
         place = "" if check.offset is None else f"{check.offset:#06x}"
         middle = f"{place:6}  " if offsets else ""
-        middle += f"{name:{width}}  {check.value:{value}}  {_remark(check)}"
+        middle += f"{name:{width}}  {check.value:{value}}  {_remark(check, group)}"
         console.print(
-            f"  [{colour}]{check.verdict:4}[/]  {escape(middle.rstrip())}",
+            f"  [{colour}]{check.verdict:4}[/]  {escape(_printable(console, middle.rstrip()))}",
             highlight=False,
             soft_wrap=True,
         )
     console.print()
 
 
-def _remark(check: Check) -> str:
-    """What was wanted, what it means, and what to do, as far as there is something to say."""
+def _remark(check: Check, group: Group) -> str:
+    """What was wanted, what it means, and what to do, as far as it is not said already."""
     if check.verdict == PASS:
         return check.detail
     wanted = f"wanted {check.wanted}." if check.wanted else ""
-    return " ".join(part for part in (wanted, check.detail, check.advice) if part)
+    detail = "" if check is group.refused else check.detail  # it stands in the group's answer
+    return " ".join(part for part in (wanted, detail, check.advice) if part)
 
 
 def _width(texts: Sequence[str]) -> int:
@@ -68,8 +69,16 @@ def _width(texts: Sequence[str]) -> int:
 
 def _title(console: Console, text: str, verdict: str = "") -> None:
     style = _COLOUR.get(verdict, "bold")
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        _printable(console, text), style=style, markup=False, highlight=False, soft_wrap=True
+    )
 
 
 def _line(console: Console, text: str) -> None:
-    console.print(text.rstrip(), markup=False, highlight=False, soft_wrap=True)
+    console.print(_printable(console, text.rstrip()), markup=False, highlight=False, soft_wrap=True)
+
+
+def _printable(console: Console, text: str) -> str:
+    """The text as this console can show it; names of files may hold any bytes."""
+    clean = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return clean.encode(console.encoding, "replace").decode(console.encoding)
