@@ -170,8 +170,11 @@ def _over(after: _After, base: int | None) -> Check:
     name, wanted = "boot/post", "POST comes to its end"
     bios = firmware.version(after.log)
     value = f"SeaBIOS {bios}, {after.where}" if bios else after.where
-    if not after.trouble:
+    if not after.trouble and firmware.POST_OVER in after.log:
         return Check(name, PASS, None, value, wanted)
+    if not after.trouble:
+        detail = "POST is over, and SeaBIOS did not come to boot: a ROM took over INT 19h."
+        return Check(name, NOTE, None, value, wanted, detail, "Right for a ROM that boots itself.")
     lines = [line for line in readable(after.log) if line]
     last = f' SeaBIOS said last: "{lines[-1]}".' if lines else " SeaBIOS said nothing."
     detail = after.trouble + last
