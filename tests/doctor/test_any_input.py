@@ -27,8 +27,10 @@ CHANGES = st.lists(st.tuples(st.integers(0, 0x200), st.binary(min_size=1, max_si
 def answered(path: Path) -> Diagnosis:
     """Diagnose a file and show it on a terminal that knows ASCII alone, and as JSON."""
     diagnosis = examine(path)
-    terminal = io.TextIOWrapper(io.BytesIO(), "ascii")
+    shown = io.BytesIO()
+    terminal = io.TextIOWrapper(shown, "ascii", write_through=True)
     show_diagnosis(Console(file=terminal, width=80), diagnosis)
+    assert b"\x1b" not in shown.getvalue()
     json.dumps(diagnosis.as_data()).encode()
     for group in diagnosis.groups:
         assert group.checks

@@ -36,6 +36,12 @@ def test_a_manifest_of_another_image_is_refused(rom: Path) -> None:
     assert own_manifest(rom, plain(), 512) == {}
 
 
+def test_a_longer_file_that_begins_as_the_image_does_is_another(rom: Path) -> None:
+    content = rom.read_bytes()
+    group = this_kit(rom, content, len(content) + 1)
+    assert found(group, "manifest").verdict == FAIL
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", '"text"', "[" * 100_000, "\xff"])
 def test_a_manifest_that_is_none_is_refused(rom: Path, text: str) -> None:
     rom.with_suffix(".json").write_text(text, "latin-1")

@@ -80,6 +80,12 @@ def test_a_header_that_is_half_there_is_refused(images: Mapping[str, Image], len
     assert group.refused.detail
 
 
+@pytest.mark.parametrize("length", [0x88, 0x89, 0x8F])
+def test_an_entry_that_is_cut_off_is_refused(images: Mapping[str, Image], length: int) -> None:
+    check = found(linux(images["native"].content[:length]), "get-relocation-info")
+    assert (check.verdict, f"ends at {length:#x}" in check.detail) == (FAIL, True)
+
+
 def test_what_the_size_byte_leaves_out_is_not_there_for_linux(images: Mapping[str, Image]) -> None:
     content = spoilt(images["bare"].content, 2, b"\x01")
     check = found(linux(content), "get-relocation-info")
