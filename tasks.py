@@ -17,6 +17,10 @@ from harness.bench.table import show_bench
 from harness.boot import BootRequest
 from harness.boot import boot as boot_machine
 from harness.debug import debug_session
+from harness.doctor.examine import examine
+from harness.doctor.machine import this_machine
+from harness.doctor.show import show_diagnosis
+from harness.errors import HarnessError
 from harness.explore.picture import picture_case, picture_sweep
 from harness.explore.proof import Proof, prove
 from harness.explore.replay import check_build, debug_replay, read, replay_script
@@ -316,3 +320,24 @@ def _replay(file: Path, json: str, picture: bool) -> None:
     if json:
         cli.write_json(json, {"verdict": verdict, "build_id": image.build_id} | data)
     cli.end_with(verdict)
+
+
+@task(
+    positional=["file"],
+    help={
+        "file": "an option ROM of any kind (without one: is this machine ready?)",
+        "boot": "boot QEMU with it, too, and show what SeaBIOS's log says and what is in memory",
+        "json": "write the verdict and the checks to this file",
+    },
+)
+def doctor(ctx: Context, file: str | None = None, boot: bool = False, json: str = "") -> None:
+    """Say whether this machine is ready; or why a BIOS or a guest would ignore a ROM."""
+    with cli.verb(json):
+        if boot and not file:
+            raise HarnessError("A boot needs a ROM to look at; name its file.")
+        with cli.progress("looking") as progress:
+            diagnosis = examine(Path(file), boot, progress) if file else this_machine(BUILD)
+        show_diagnosis(Console(), diagnosis)
+        if json:
+            cli.write_json(json, diagnosis.as_data())
+        cli.end_with(diagnosis.verdict)

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from invoke.exceptions import Exit, ParseError
+from invoke.parser.parser import ParseMachine
 from invoke.program import Program
 from rich.console import Console
 from rich.markup import escape
@@ -35,7 +36,8 @@ INTERRUPTED = SIGNALLED + signal.SIGINT
 def usage_errors_are_status_2() -> None:
     """Have `inv` end with status 2 for words that make no sense; by itself it ends with 1.
 
-    An option of one letter may also be given with two dashes, which `inv` alone does not know.
+    What `inv` alone does not know: an option of one letter may also be given with two dashes, and
+    a positional argument may be left out; it is "" then.
     """
     parse_tasks, parse_cleanup = Program.parse_tasks, Program.parse_cleanup
 
@@ -49,6 +51,14 @@ def usage_errors_are_status_2() -> None:
         with _usage_errors():
             parse_cleanup(self)
 
+    complete = ParseMachine.complete_context
+
+    def complete_context(self: ParseMachine) -> None:
+        for argument in self.context.missing_positional_args if self.context else []:
+            argument.value = ""
+        complete(self)
+
+    ParseMachine.complete_context = complete_context  # type: ignore[method-assign]
     Program.parse_tasks = tasks  # type: ignore[method-assign]
     Program.parse_cleanup = cleanup  # type: ignore[method-assign]
 

@@ -68,7 +68,7 @@ def probe(window: bytes, init_eax: int | None = None) -> list[ProbeStep]:
     there are six steps, or seven. Nothing is raised for any content.
     """
     steps: list[ProbeStep] = []
-    for step in _steps(window, init_eax):
+    for step in all_steps(window, init_eax):
         steps.append(step)
         if step.fatal and not step.passed:
             break
@@ -89,7 +89,8 @@ def _hex(value: int | None, size: int) -> str:
     return "missing" if value is None else f"0x{value:0{2 * size}X}"
 
 
-def _steps(window: bytes, init_eax: int | None) -> Iterator[ProbeStep]:
+def all_steps(window: bytes, init_eax: int | None = None) -> Iterator[ProbeStep]:
+    """The same as `probe`, but also what Linux does not come to behind a failure."""
     for number, what, field, size, expected, message in _NUMBERS:
         offset = offset_of("vmi_rom_header", field)
         value = _read(window, offset, size)
