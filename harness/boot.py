@@ -222,12 +222,10 @@ def _about_rom(rom: Rom) -> dict[str, Any]:
 
 
 def _about_machine(machine: Machine) -> dict[str, Any]:
-    version = machine.monitor.execute("query-version")
     about = asdict(machine.config)
-    numbers = version["qemu"]
     return {
         **{name: about[name] for name in ("machine", "memory", "smp", "accel")},
-        "qemu": f"{numbers['major']}.{numbers['minor']}.{numbers['micro']}",
+        "qemu": ".".join(map(str, machine.monitor.version())),
         "command_line": machine.command_line,
     }
 

@@ -16,8 +16,8 @@ GUEST_SHUTDOWN = "guest-shutdown"
 """QMP's reason for a guest that powered off, and from QEMU 11 on for one that wrote the debug-exit
 port, too: there QEMU ends with the status only when it is asked to quit."""
 
-EXIT_ENDS_QEMU = (10, 0)
-"""The last QEMU known to end by itself when a guest writes the debug-exit port."""
+EXIT_IS_A_SHUTDOWN = (10, 1, 0)
+"""The first QEMU that may not end by itself when a guest writes the debug-exit port; 10.0 does."""
 
 
 @dataclass(frozen=True)

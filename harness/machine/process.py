@@ -30,7 +30,7 @@ from harness.machine.config import (
 )
 from harness.machine.console import readable
 from harness.machine.ending import (
-    EXIT_ENDS_QEMU,
+    EXIT_IS_A_SHUTDOWN,
     GUEST_SHUTDOWN,
     SHUTDOWN,
     Ending,
@@ -191,7 +191,7 @@ class Machine:
             return ending_of_process(status, self._log(STDERR_LOG))
         if (reason := self._shutdown_reason()) is None:
             return None
-        if reason == GUEST_SHUTDOWN and self._version() > EXIT_ENDS_QEMU:
+        if reason == GUEST_SHUTDOWN and self.monitor.version() >= EXIT_IS_A_SHUTDOWN:
             self._quit_after = self._quit()
             return self._quit_after
         try:
@@ -234,10 +234,6 @@ class Machine:
         if found.kind == SHUTDOWN:
             self._low_memory = path.read_bytes()
         return found
-
-    def _version(self) -> tuple[int, int]:
-        numbers = self.monitor.execute("query-version")["qemu"]
-        return numbers["major"], numbers["minor"]
 
     def wait_end(self, timeout: float) -> Ending:
         """Wait, `timeout` seconds at most, for the guest to end; does not set it going.
