@@ -167,5 +167,5 @@ def _reason(done: Done) -> str:
     """The first error in the words of apt, without a full stop."""
     if done.status is None:
         return "apt-get took too long"
-    errors = re.findall(r"^(?:E: |Err:\d+ )(.*)$", done.said, re.M)
+    errors = re.findall(r"^E: (.*)$", done.said, re.M)
     return (errors[0] if errors else done.last_line).rstrip(".")
