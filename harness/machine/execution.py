@@ -105,8 +105,10 @@ class ExecutionLog:
                         return
                     whole, _, rest = (rest + data).rpartition(b"\n")
                     rest = rest[:REST_LIMIT]
-                    if other := self._count(whole + b"\n" if whole else b""):
-                        log.write(other)
+                    other = self._count(whole + b"\n" if whole else b"")
+                    log.write(other.replace(_MARK, b""))
+                    if _MARK in other:  # not before the log has what came in ahead of it
+                        self._marked.set()
         except OSError as error:
             self._error = error
         finally:
@@ -123,7 +125,4 @@ class ExecutionLog:
         if len(entered) == lines.count(b"\n"):
             return b""
         self._counts.subtract(_NOT_ENTERED.findall(lines, start))
-        lines = _NOT_ENTERED.sub(b"", _ENTERED.sub(b"", lines))
-        if _MARK in lines:
-            self._marked.set()
-        return lines.replace(_MARK, b"")
+        return _NOT_ENTERED.sub(b"", _ENTERED.sub(b"", lines))
