@@ -10,6 +10,10 @@ from invoke.context import Context
 from invoke.tasks import task
 from rich.console import Console
 
+from ci.matrix.plan import read_plan
+from ci.matrix.prefix import cache_folder, remove_prefixes
+from ci.matrix.run import MatrixRequest, run_matrix
+from ci.matrix.table import show_matrix
 from guests.build import GUESTS, build_guest, write_guest
 from harness import cli
 from harness.bench.run import bench as bench_roms
@@ -341,3 +345,40 @@ def doctor(ctx: Context, file: str | None = None, boot: bool = False, json: str 
         if json:
             cli.write_json(json, diagnosis.as_data())
         cli.end_with(diagnosis.verdict)
+
+
+@task(
+    iterable=["qemu"],
+    help={
+        "qemu": "only this version, or the QEMU of this path (repeatable; default all versions)",
+        "machine": "only this machine type",
+        "backend": f"only this one: {', '.join(BACKENDS)}",
+        "workers": "cells side by side (default one a core)",
+        "remove": "remove the QEMUs that were fetched, and run nothing",
+        "json": "write the verdict and the cells to this file",
+    },
+)
+def matrix(
+    ctx: Context,
+    qemu: list[str],
+    machine: str = "",
+    backend: str = "",
+    workers: int = 0,
+    remove: bool = False,
+    json: str = "",
+) -> None:
+    """Boot and test on several QEMU versions and machine types, on each backend."""
+    with cli.verb(json):
+        console = Console()
+        if remove:
+            for folder in remove_prefixes(cache_folder()):
+                console.print(f"removed {folder}", highlight=False, soft_wrap=True)
+            return
+        plan = read_plan().only(machine, backend)
+        request = MatrixRequest(plan, cache_folder(), BUILD / "report", tuple(qemu), workers)
+        with cli.progress("the matrix") as progress:
+            report = run_matrix(request, progress)
+        show_matrix(console, report)
+        if json:
+            cli.write_json(json, report.as_data())
+        cli.end_with(report.verdict)

@@ -177,10 +177,10 @@ def _boot_foreign(
         log.check("guest/ends", False, detail)
     if log.verdict != "pass":
         report.trouble = machine.picture()
-    if not machine.alive:  # the guest has ended QEMU, so there is nothing left to look at
+    if not machine.has_memory:  # the guest has ended QEMU, so there is nothing left to look at
         report.bound_note = "The guest ended QEMU, and its memory with it."
         return
-    located = locate_rom(rom, machine.wire().read_physical)
+    located = locate_rom(rom, machine.read_low)
     log.check("rom/is-in-place", located is not None, "between C0000 and E0000")
     if located is not None:
         _found(report, located)
@@ -199,7 +199,7 @@ def _stop(machine: Machine) -> Ending | None:
 
 def _note_bound(machine: Machine, rom: Rom, report: BootReport) -> None:
     """The calls that the guest bound; the machine is stopped."""
-    read = machine.wire().read_physical
+    read = machine.read_low
     located = locate_rom(rom, read)
     if located is None:
         report.bound_note = "The ROM is not in place."
@@ -222,12 +222,10 @@ def _about_rom(rom: Rom) -> dict[str, Any]:
 
 
 def _about_machine(machine: Machine) -> dict[str, Any]:
-    version = machine.monitor.execute("query-version")
     about = asdict(machine.config)
-    numbers = version["qemu"]
     return {
         **{name: about[name] for name in ("machine", "memory", "smp", "accel")},
-        "qemu": f"{numbers['major']}.{numbers['minor']}.{numbers['micro']}",
+        "qemu": ".".join(map(str, machine.monitor.version())),
         "command_line": machine.command_line,
     }
 

@@ -19,6 +19,40 @@ from rom.image import Image, build_image
 pytest_plugins = "pytester"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what runs the suite for one backend alone."""
+    parser.addoption(
+        "--backend", choices=sorted(BACKENDS), help="leave out the tests of other backends"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker that the tests use."""
+    config.addinivalue_line(
+        "markers", "not_on(machine, reason): what is tested is not there on this machine type"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, and count as deselected, what is of another backend or not on this machine."""
+    backend = config.getoption("--backend")
+    machine = config.getoption("wedge_machine") or config.getini("wedge_machine")
+    left_out = [item for item in items if not _runs(item, backend, machine)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _runs(item: pytest.Item, backend: str | None, machine: str) -> bool:
+    if any(mark.kwargs["machine"] == machine for mark in item.iter_markers("not_on")):
+        return False
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    named = {value for value in parameters if isinstance(value, str) and value in BACKENDS}
+    if any(name.startswith("bare") for name in getattr(item, "fixturenames", ())):
+        named.add("bare")
+    return backend is None or not named or backend in named
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     """Nothing is skipped in continuous integration: what is missing there is a failure."""

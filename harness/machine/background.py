@@ -10,8 +10,9 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from harness.errors import WaitTimeout
@@ -41,9 +42,16 @@ def start(coroutine: Coroutine[Any, Any, None]) -> None:
 
 
 def spawn(
-    command: Sequence[str], stdin: int | IO[bytes], stdout: int | IO[bytes], stderr: int | IO[bytes]
+    command: Sequence[str],
+    stdin: int | IO[bytes],
+    stdout: int | IO[bytes],
+    stderr: int | IO[bytes],
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a child that the kernel kills when this process ends, however it ends.
+
+    environment: its whole environment, this process's unless told. folder: where it runs.
 
     The child has a session of its own, so that Ctrl-C reaches us first and we can still ask it
     how it stands. Raises OSError like subprocess.Popen.
@@ -61,6 +69,8 @@ def spawn(
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
+            env=environment,
+            cwd=folder,
             bufsize=0,
             start_new_session=True,
             preexec_fn=die_with_parent,

@@ -84,6 +84,10 @@ def not_reached(addresses: tuple[int, ...], timeout: float, linear: int) -> str:
     return f"Execution did not reach {wanted} within {timeout:g} s; it is stopped at {linear:#x}."
 
 
+GUEST_ENDED = "the guest reset, powered off, triple faulted or wrote the debug-exit port"
+"""Why a machine stopped of which QEMU's GDB server reports SIGQUIT; `Machine.ending` knows more."""
+
+
 def stopped_elsewhere(addresses: tuple[int, ...], reason: str, linear: int) -> str:
     """The sentence for a machine that stopped by itself before it reached an address."""
     wanted = _wanted(addresses)

@@ -18,7 +18,7 @@ from pygdbmi.IoManager import IoManager
 
 from harness.errors import MachineError, MissingTool, WaitTimeout
 from harness.machine import background
-from harness.machine.control import REGISTERS, not_reached, stopped_elsewhere
+from harness.machine.control import GUEST_ENDED, REGISTERS, not_reached, stopped_elsewhere
 from harness.machine.processor import parse_registers
 
 ANSWER_LIMIT = 20.0  # seconds; GDB starts within one, symbols take longer
@@ -222,7 +222,7 @@ class Debugger:
 
     def _reason(self) -> str:
         if self.stop.get("signal-name") == "SIGQUIT":
-            return "the guest reset, powered off or triple faulted"
+            return GUEST_ENDED
         return str(self.stop.get("signal-name", self.stop.get("reason", "no reason given")))
 
     def _ask(self, command: str, printed: list[str] | None = None) -> dict[str, Any]:

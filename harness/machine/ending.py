@@ -10,6 +10,15 @@ TRIPLE_FAULT = "triple fault"
 DIED = "died"
 TIMEOUT = "timeout"
 
+POWERED_OFF = "The guest powered off."
+
+GUEST_SHUTDOWN = "guest-shutdown"
+"""QMP's reason for a guest that powered off, and from QEMU 11 on for one that wrote the debug-exit
+port, too: there QEMU ends with the status only when it is asked to quit."""
+
+EXIT_IS_A_SHUTDOWN = (10, 1, 0)
+"""The first QEMU that may not end by itself when a guest writes the debug-exit port; 10.0 does."""
+
 
 @dataclass(frozen=True)
 class Ending:
@@ -51,6 +60,16 @@ def ending_of_process(status: int, stderr: str) -> Ending:
     )
 
 
+def ending_of_quit(status: int, stderr: str) -> Ending:
+    """The ending that the exit status tells of a QEMU that was asked to quit after its guest ended.
+
+    It is that of the debug-exit port, and 0 for a guest that powered off.
+    """
+    if status == 0:
+        return Ending(SHUTDOWN, POWERED_OFF, status)
+    return ending_of_process(status, stderr)
+
+
 def ending_of_guest(reason: str, qemu_log: str, registers: str) -> Ending:
     """The ending that QMP's SHUTDOWN event tells: its reason, the log of resets, and registers.
 
@@ -61,6 +80,6 @@ def ending_of_guest(reason: str, qemu_log: str, registers: str) -> Ending:
         return Ending(TRIPLE_FAULT, f"The guest triple faulted with these registers:\n{registers}")
     if reason == "guest-reset":
         return Ending(RESET, "The guest reset the machine.")
-    if reason == "guest-shutdown":
-        return Ending(SHUTDOWN, "The guest powered off.")
+    if reason == GUEST_SHUTDOWN:
+        return Ending(SHUTDOWN, POWERED_OFF)
     return Ending(SHUTDOWN, f"The machine shut down: {reason}.")

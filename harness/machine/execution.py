@@ -5,6 +5,9 @@ are chained and then looked up no more, but a CALL or JMP from another page is l
 so each entry of a stub by a guest is one line, and `-dfilter` keeps the rest of the guest out. A
 block that was looked up and then left for an interrupt before its first instruction is told by a
 line of its own.
+
+The firmware of some versions has run at the very addresses that it then grants to a ROM. So the
+count begins anew with each option ROM's init, which is entered before anything of it runs.
 """
 
 import fcntl
@@ -30,6 +33,9 @@ SYNC_LIMIT = 10.0
 
 _ENTERED = re.compile(rb"^(?:Trace|Chain) \d+: \S+ \[[0-9a-f]+/([0-9a-f]+)/.*\n", re.M)
 _NOT_ENTERED = re.compile(rb"^Stopped execution of TB chain before \S+ \[([0-9a-f]+)\].*\n", re.M)
+_POST = re.compile(rb"^Trace \d+: \S+ \[0*(?P<base>[cd][0-9a-f][08])00/0*(?P=base)03/.*\n", re.M)
+"""An option ROM's 16-bit init is entered: 3 bytes behind a multiple of 2 KiB, in real mode."""
+
 _MARK = b"wedge: all before this was read\n"
 
 
@@ -99,8 +105,10 @@ class ExecutionLog:
                         return
                     whole, _, rest = (rest + data).rpartition(b"\n")
                     rest = rest[:REST_LIMIT]
-                    if other := self._count(whole + b"\n" if whole else b""):
-                        log.write(other)
+                    other = self._count(whole + b"\n" if whole else b"")
+                    log.write(other.replace(_MARK, b""))
+                    if _MARK in other:  # not before the log has what came in ahead of it
+                        self._marked.set()
         except OSError as error:
             self._error = error
         finally:
@@ -109,13 +117,12 @@ class ExecutionLog:
 
     def _count(self, lines: bytes) -> bytes:
         """Count what is in whole lines, and answer the lines that tell something else."""
-        entered = _ENTERED.findall(lines)
+        start = max((post.end() for post in _POST.finditer(lines)), default=0)
+        if start:  # what ran until then at a place of the ROM's was the firmware's
+            self._counts.clear()
+        entered = _ENTERED.findall(lines, start)
         self._counts.update(entered)
         if len(entered) == lines.count(b"\n"):
             return b""
-        lines = _ENTERED.sub(b"", lines)
-        self._counts.subtract(_NOT_ENTERED.findall(lines))
-        lines = _NOT_ENTERED.sub(b"", lines)
-        if _MARK in lines:
-            self._marked.set()
-        return lines.replace(_MARK, b"")
+        self._counts.subtract(_NOT_ENTERED.findall(lines, start))
+        return _NOT_ENTERED.sub(b"", _ENTERED.sub(b"", lines))

@@ -23,6 +23,9 @@ from harness.machine.processor import ProcessorState, parse_registers
 
 T = TypeVar("T")
 
+SET_ACTION = (6, 0, 0)
+"""The first QEMU with the QMP command set-action."""
+
 
 class Monitor:
     """QMP of one machine. We listen and QEMU connects: no polling, no stale socket.
@@ -110,6 +113,11 @@ class Monitor:
         """QEMU's run state: prelaunch, running, paused, debug, shutdown, ..."""
         return str(self.execute("query-status")["status"])
 
+    def version(self) -> tuple[int, int, int]:
+        """QEMU's version: major, minor, micro."""
+        numbers = self.execute("query-version")["qemu"]
+        return numbers["major"], numbers["minor"], numbers["micro"]
+
     def stop(self) -> None:
         """Stop the processors."""
         self.execute("stop")
@@ -124,11 +132,13 @@ class Monitor:
             self.execute("quit", timeout=2.0)
 
     def system_reset(self) -> None:
-        """Reset the machine, whatever state it is in; needs QEMU 6.0.
+        """Reset the machine, whatever state it is in. Raises MachineError before QEMU 6.0.
 
         The machine runs with -no-reboot, under which a reset ends the guest: that is lifted for
         the moment.
         """
+        if self.version() < SET_ACTION:
+            raise MachineError("A machine whose guest has ended goes on with QEMU 6.0 or newer.")
         before = len(self.events)
         self.execute("set-action", reboot="reset")
         try:

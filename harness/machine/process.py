@@ -9,7 +9,6 @@ import time
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,14 +29,26 @@ from harness.machine.config import (
     command_line,
 )
 from harness.machine.console import readable
-from harness.machine.ending import Ending, ending_of_guest, ending_of_process
+from harness.machine.ending import (
+    EXIT_IS_A_SHUTDOWN,
+    GUEST_SHUTDOWN,
+    SHUTDOWN,
+    Ending,
+    ending_of_guest,
+    ending_of_process,
+    ending_of_quit,
+)
 from harness.machine.execution import ExecutionLog
 from harness.machine.injector import Injector
 from harness.machine.monitor import Monitor
+from harness.machine.names import reachable
 from harness.machine.snapshot import empty_qcow2
 from harness.machine.wire import Wire
 
 STDERR_LOG = "stderr.log"
+LOW_MEMORY = "memory"
+QUIT_LIMIT = 10.0  # seconds
+LOW_MEMORY_SIZE = 1 << 20  # bytes; a ROM and its block are below
 LOG_TAIL = 1 << 20  # bytes read of a log; a guest gone wild writes gigabytes
 SOCKET_PATH_LIMIT = 107  # bytes; sockaddr_un, unix(7)
 
@@ -60,6 +71,8 @@ class Machine:
         self._wire: Wire | None = None
         self._injector: Injector | None = None
         self._execution: ExecutionLog | None = None
+        self._quit_after: Ending | None = None  # how the guest ended, once QEMU had to quit for it
+        self._low_memory = b""
         self._logs: dict[str, str] = {}  # what the logs held, once the folder is gone
 
     def __enter__(self) -> Self:
@@ -96,7 +109,7 @@ class Machine:
                 f"The path of the temporary folder {folder} is too long for a socket; "
                 "set TMPDIR to a shorter one."
             )
-        self.command_line = command_line(_reachable(self.config, folder), folder)
+        self.command_line = command_line(reachable(self.config, folder), folder)
         if self.config.snapshot:
             empty_qcow2(folder / SNAPSHOT_IMAGE)
         if self.config.execution:
@@ -171,11 +184,16 @@ class Machine:
 
     def ending(self) -> Ending | None:
         """How the guest ended, or None while it has not."""
+        if self._quit_after is not None:
+            return self._quit_after
         status = self._started().poll()
         if status is not None:
             return ending_of_process(status, self._log(STDERR_LOG))
         if (reason := self._shutdown_reason()) is None or self._goes_on():
             return None
+        if reason == GUEST_SHUTDOWN and self.monitor.version() >= EXIT_IS_A_SHUTDOWN:
+            self._quit_after = self._quit()
+            return self._quit_after
         try:
             registers = _general(self.monitor.hmp("info registers"))
         except HarnessError as error:
@@ -183,6 +201,39 @@ class Machine:
         if self._execution is not None:
             self._execution.sync()
         return ending_of_guest(reason, self._log(QEMU_LOG), registers)
+
+    def read_low(self, address: int, length: int) -> bytes:
+        """Guest-physical memory below 1 MiB; of a guest that powered off, as it was then.
+
+        Raises MachineDied when QEMU has ended otherwise.
+        """
+        if self._low_memory:
+            return self._low_memory[address : address + length]
+        if not self.alive:
+            raise self.died("QEMU ended, and the guest's memory with it")
+        return self.wire().read_physical(address, length)
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether `read_low` has something to read."""
+        return self.alive or bool(self._low_memory)
+
+    def _quit(self) -> Ending:
+        """End a QEMU whose guest powered off or wrote the debug-exit port: its status tells which.
+
+        What may be asked of a guest that powered off is kept.
+        """
+        path = self._in_folder(LOW_MEMORY)
+        self.monitor.execute("pmemsave", val=0, size=LOW_MEMORY_SIZE, filename=str(path))
+        self.monitor.quit()
+        try:
+            status = self._started().wait(QUIT_LIMIT)
+        except subprocess.TimeoutExpired:
+            raise WaitTimeout(f"QEMU did not quit in {QUIT_LIMIT:g} s.") from None
+        found = ending_of_quit(status, self._log(STDERR_LOG))
+        if found.kind == SHUTDOWN:
+            self._low_memory = path.read_bytes()
+        return found
 
     def wait_end(self, timeout: float) -> Ending:
         """Wait, `timeout` seconds at most, for the guest to end; does not set it going.
@@ -300,37 +351,6 @@ class Machine:
             size = log.seek(0, os.SEEK_END)
             log.seek(max(size - LOG_TAIL, 0))
             return log.read().decode(errors="replace")
-
-
-def _reachable(config: MachineConfig, folder: Path) -> MachineConfig:
-    """The same machine with each file under a name that QEMU takes for what it is.
-
-    QEMU cuts an initrd for a multiboot kernel at commas and spaces, and a firmware name for an
-    option ROM after 55 bytes; files named otherwise than plainly get a link in the folder.
-    """
-
-    def plain(path: Path | None, name: str) -> Path | None:
-        if path is None or not path.is_file():
-            return path  # a file that is missing is reported under its own name
-        path = path.absolute()
-        if _is_plain(path):
-            return path
-        link = folder / name
-        link.symlink_to(path)
-        if name == "initrd" and not _is_plain(link):
-            raise MachineError(f"QEMU cannot read an initrd by {link}; set TMPDIR to a plain name.")
-        return link
-
-    return replace(
-        config,
-        option_rom=plain(config.option_rom, "option.rom"),
-        kernel=plain(config.kernel, "kernel"),
-        initrd=plain(config.initrd, "initrd"),
-    )
-
-
-def _is_plain(path: Path) -> bool:
-    return str(path).isascii() and not set(str(path)) & set(", ") and len(path.name) <= 40
 
 
 def _general(registers: str) -> str:

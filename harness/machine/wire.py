@@ -12,14 +12,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.errors import MachineError, WaitTimeout
-from harness.machine.control import REGISTERS, not_reached, stopped_elsewhere
+from harness.machine.control import GUEST_ENDED, REGISTERS, not_reached, stopped_elsewhere
 from harness.machine.processor import parse_registers
 
 ANSWER_LIMIT = 10.0  # seconds, for an answer that needs no guest to run
 BLOCK = 1024  # bytes of memory a packet; QEMU takes packets of 4096 characters
 
 _PACKET = re.compile(rb"\$([^#]*)#[0-9a-fA-F]{2}", re.S)
-_SIGNALS = {2: "it was stopped by the monitor", 3: "the guest reset, powered off or triple faulted"}
+_SIGNALS = {2: "it was stopped by the monitor", 3: GUEST_ENDED}
 
 
 class Wire:

@@ -67,14 +67,24 @@ found_pmm:
 post_blocks:
     movl %eax, blocks
     imull $STRIDE/16, %eax, %ecx
+    cmpl $1, processors
+    jbe post_ask
+    addl $START_SIZE/16, %ecx               # asked for by themselves they might find no room left
+post_ask:
     call allocate
     testl %edx, %edx
-    jnz got_block
+    jnz got_room
     movl blocks, %eax                       # less may do: a processor without a block never runs
     decl %eax
     jnz post_blocks
     movl $POST_NO_ROOM, %ebp
     jmp post_done
+
+got_room:
+    cmpl $1, processors
+    jbe got_block
+    movl %edx, start_physical
+    addl $START_SIZE, %edx
 
 # Clear the block, copy the code, and relocate the copy. VMI_Init fills the other processors' blocks.
 got_block:
@@ -107,16 +117,11 @@ copy_relocated:
     movl %ebx, block_physical
     movl $POST_READY, %ebp
     popw %es
-    cmpl $1, processors
-    jbe post_done
-    movl $START_SIZE/16, %ecx
-    call allocate
-    movl %edx, start_physical
     jmp post_done
 
 # In: ECX = paragraphs, ES = segment of the "$PMM" structure. Out: EDX = physical address or 0; EAX
 # changes. pmmAllocate(length in paragraphs, handle, flags): conventional (1), aligned to the lowest
-# bit set in the length (4), permanent (8).
+# bit set in the length (4), permanent (8). Whole pages are so aligned to pages.
 allocate:
     pushw $13
     pushl $0xffffffff

@@ -159,7 +159,7 @@ def program(path: Path, text: str) -> Path:
 def copy_of_checkout(folder: Path) -> Path:
     """A copy of the sources that a test may break, in a folder with a name of the awkward kind."""
     root = folder / "a cöpy, with spaces"
-    for name in ("rom", "guests", "harness"):
+    for name in ("rom", "guests", "harness", "ci"):
         shutil.copytree(CHECKOUT / name, root / name)
     shutil.copy2(CHECKOUT / "tasks.py", root)
     return root

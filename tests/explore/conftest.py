@@ -20,9 +20,11 @@ Fault = Callable[[str, str, bytes, bytes], Sweeper]
 
 
 @pytest.fixture(scope="session")
-def sweepers(roms: Mapping[str, Rom], wedge_guest: GuestFile) -> Iterator[Mapping[str, Sweeper]]:
+def sweepers(
+    machine_config: MachineConfig, roms: Mapping[str, Rom], wedge_guest: GuestFile
+) -> Iterator[Mapping[str, Sweeper]]:
     """A sweeper for each backend; its machine boots when it is first used."""
-    made = {name: Sweeper(MachineConfig(), rom, wedge_guest) for name, rom in roms.items()}
+    made = {name: Sweeper(machine_config, rom, wedge_guest) for name, rom in roms.items()}
     yield made
     for sweeper in made.values():
         sweeper.close()

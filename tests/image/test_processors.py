@@ -34,10 +34,13 @@ def several(
 
 
 def blocks_of(booted: Booted) -> int:
-    """How many processors are to have a block: all that there is room for, if they need one."""
+    """How many processors have a block: all that the BIOS has room for, two at the least."""
     manifest = booted.rom.rom.manifest
-    room = BLOCK_LIMIT // int(manifest["block"]["size"])
-    return min(booted.machine.config.smp, room) if manifest["lazy"] else 1
+    if not manifest["lazy"]:
+        return 1
+    most = min(booted.machine.config.smp, BLOCK_LIMIT // int(manifest["block"]["size"]))
+    assert 2 <= booted.rom.blocks <= most
+    return booted.rom.blocks
 
 
 def check_blocks(booted: Booted, image: Image, count: int) -> None:

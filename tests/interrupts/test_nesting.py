@@ -247,6 +247,7 @@ def test_a_level_triggered_line_that_drops_while_recorded_is_delivered_all_the_s
     assert balanced(bare)
 
 
+@pytest.mark.not_on(machine="isapc", reason="its 8259s have no ELCR, and all lines are edges")
 def test_a_level_triggered_line_is_delivered_until_its_device_is_served(booted: Booted) -> None:
     mask_interrupts(booted)
     arrive(booted, 11)

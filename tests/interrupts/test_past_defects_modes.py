@@ -333,6 +333,7 @@ def bare_of_two(
     return machine_pool.ready(replace(machine_config, smp=2), roms["bare"], wedge_guest)
 
 
+@pytest.mark.not_on(machine="isapc", reason="it has one processor")
 @pytest.mark.parametrize("nmi", [False, True], ids=["line", "nmi"])
 @pytest.mark.parametrize("call", ["GetLDT", "GetTR", "SetLDT", "UpdateKernelStack"])
 def test_an_interrupt_in_a_stub_for_several_processors_leaves_the_real_if_on(

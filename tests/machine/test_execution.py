@@ -45,6 +45,16 @@ def test_what_was_left_before_its_first_instruction_does_not_count(
     assert log.counts() == {0x1000: 1}
 
 
+def test_what_the_firmware_ran_before_an_option_roms_init_does_not_count(
+    log: ExecutionLog, writer: int
+) -> None:
+    firmware = ENTERED % (0, 0xE91A5) + NOT_ENTERED % 0x2000
+    os.write(writer, firmware + ENTERED % (0xC0800, 0xC0803) + ENTERED % (0, 0xE9004))
+    assert log.counts() == {0xE9004: 1}
+    os.write(writer, ENTERED % (0, 0xC0803))  # in protected mode it is none
+    assert log.counts() == {0xE9004: 1, 0xC0803: 1}
+
+
 def test_other_lines_go_to_the_log_file(log: ExecutionLog, writer: int, tmp_path: Path) -> None:
     os.write(writer, b"CPU Reset (CPU 0)\n" + ENTERED % (0, 0x1000) + b"Triple fault\n")
     log.sync()

@@ -68,11 +68,11 @@ def test_an_interrupt_during_the_measuring_comes_after_it(counted: Booted) -> No
 
 def test_a_measure_that_was_held_up_is_taken_again(counted: Booted) -> None:
     # Channel 2's output is high, as if this processor had been away for more than its 55 ms: in
-    # mode 1 it is, from the start of a count.
+    # mode 3 it is, for the first half of a count.
     end = counted.rom.symbol("measure_end")
     counted.prepare("GetCycleFrequency")
     counted.finish(end)
-    for port, value in ((0x43, 0xB2), (0x42, 0), (0x42, 0xFF)):
+    for port, value in ((0x43, 0xB6), (0x42, 0), (0x42, 0xFF)):
         counted.machine.injector.outb(port, value)
     counted.control.step()
     counted.finish(end)  # the second time

@@ -1,0 +1,1 @@
+"""Continuous integration: how a machine is made ready, and the QEMU matrix."""
