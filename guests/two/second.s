@@ -5,9 +5,19 @@
 .set INIT, 0x4500                           # ICR: delivery modes INIT and start-up, assert
 .set STARTUP_PAGE, 0x4600+TRAMPOLINE/4096
 .set APIC, 0xffffb000                       # where map_apic has put it
+.set FW_CFG, 0x510                          # QEMU's: a selector, and in the next port its bytes
+.set FW_CFG_NB_CPUS, 5                      # selects the number of processors, little end first
 
 # A GDT like the first one's, with a TSS of its own, an IDT of its own, and the trampoline in place.
+# A machine that says it has one processor is not waited for.
 set_up_processors:
+    movl $FW_CFG_NB_CPUS, %eax
+    movl $FW_CFG, %edx
+    outw %ax, %dx
+    incl %edx
+    inb %dx, %al
+    cmpb $1, %al
+    je alone
     movl $gdt, %esi
     movl $second_gdt, %edi
     movl $gdt_end-gdt, %ecx
@@ -66,6 +76,7 @@ await_second_on:
     pause
     decl %ecx
     jnz await_second_on
+alone:
     movl $text_alone, %esi
     jmp give_up
 await_second_done:

@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
+from tests.commands import forked
+
 CHECKOUT = Path(__file__).parent.parent.parent
 LIMIT = 60.0
 """Seconds for one verb; each takes about one, unless the machine is very busy."""
@@ -49,8 +51,10 @@ class Inv:
         return type(self)(self.folder, self.temporary, root)
 
     def command(self, *words: str | Path) -> list[str]:
-        root = ["--search-root", str(self.root)]
-        return [sys.executable, "-m", "invoke", *root, *map(str, words)]
+        return [sys.executable, "-m", "invoke", *self._arguments(*words)]
+
+    def _arguments(self, *words: str | Path) -> list[str]:
+        return ["--search-root", str(self.root), *map(str, words)]
 
     def environment(self, **more: str) -> dict[str, str]:
         dropped = ("PYTHONPATH", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "TTY_COMPATIBLE")
@@ -60,7 +64,10 @@ class Inv:
 
     def __call__(self, *words: str | Path, **environment: str) -> Done:
         """Run a verb to its end; further names are variables of its environment."""
-        return run(self.command(*words), self.folder, self.environment(**environment))
+        variables = self.environment(**environment)
+        if self.root == CHECKOUT:
+            return forked.run(self._arguments(*words), self.folder, variables, LIMIT)
+        return run(self.command(*words), self.folder, variables)
 
     @contextmanager
     def started(self, *words: str | Path, **environment: str) -> Iterator["Started"]:
