@@ -111,15 +111,14 @@ class Wire:
             if signal != 5:
                 raise MachineError(stopped_elsewhere(addresses, _reason(signal), here))
         # Z1, not Z0: under KVM the latter would patch the memory of the guest.
-        for address in addresses:
-            self._order(f"Z1,{address:x},1", f"set a breakpoint at {address:#x}")
+        self._orders([f"Z1,{address:x},1" for address in addresses], "set a breakpoint")
         try:
             self._resume("c")
             signal = self._wait_stop(time.monotonic() + timeout, addresses, timeout)
         finally:
             if not (self._running or self.closed):
-                for address in addresses:
-                    self._order(f"z1,{address:x},1", f"remove the breakpoint at {address:#x}")
+                removals = [f"z1,{address:x},1" for address in addresses]
+                self._orders(removals, "remove a breakpoint")
         if (here := self._here(addresses)) not in addresses:
             raise MachineError(stopped_elsewhere(addresses, _reason(signal), here))
         return here
@@ -160,7 +159,7 @@ class Wire:
         """Run a line of QEMU's human monitor and return what it printed."""
         self._send_packet("qRcmd," + text.encode().hex())
         printed = b""
-        while (answer := self._answer(acknowledge=False)) != "OK":
+        while (answer := self._answer()) != "OK":
             if not answer.startswith("O"):
                 raise MachineError(f"QEMU refused the monitor command {text!r}: {answer}.")
             printed += bytes.fromhex(answer[1:])
@@ -173,7 +172,7 @@ class Wire:
         these. An answer of E and two digits is QEMU's refusal; the caller looks at it.
         """
         self._post(packets)
-        return [self._answer(acknowledge=False) for _ in packets]
+        return [self._answer() for _ in packets]
 
     def go(self, *packets: str, timeout: float) -> int:
         """Send packets in one go, the last of which sets the machine going; returns the signal.
@@ -184,7 +183,7 @@ class Wire:
         """
         self._post(packets)
         for packet in packets[:-1]:
-            if (answer := self._answer(acknowledge=False)).startswith("E"):
+            if (answer := self._answer()).startswith("E"):
                 raise MachineError(f"QEMU's GDB server refused {packet[:40]!r}: {answer!r}.")
         self._running = True
         return self._wait_stop(time.monotonic() + timeout, (), timeout)
@@ -204,8 +203,14 @@ class Wire:
         return self._answer()
 
     def _order(self, packet: str, what: str) -> None:
-        if (answer := self._ask(packet)) != "OK":
-            raise MachineError(f"QEMU's GDB server would not {what}: it said {answer!r}.")
+        self._orders([packet], what)
+
+    def _orders(self, packets: Sequence[str], what: str) -> None:
+        for packet, answer in zip(packets, self.exchange(*packets), strict=True):
+            if answer != "OK":
+                raise MachineError(
+                    f"QEMU's GDB server would not {what}: to {packet[:40]!r} it said {answer!r}."
+                )
 
     def _look(self) -> None:
         """Turn to the processor attended: QEMU has turned to the one that stopped."""
@@ -235,11 +240,11 @@ class Wire:
         self._look()
         return int(stop[1:3], 16)
 
-    def _answer(self, acknowledge: bool = True) -> str:
+    def _answer(self) -> str:
         """The next packet that does not announce a stop."""
         deadline = time.monotonic() + ANSWER_LIMIT
         try:
-            while (packet := self._receive(deadline, acknowledge)).startswith("T"):
+            while (packet := self._receive(deadline)).startswith("T"):
                 pass
         except TimeoutError:
             raise WaitTimeout(f"QEMU's GDB server gave no answer in {ANSWER_LIMIT:g} s.") from None
@@ -261,7 +266,7 @@ class Wire:
             self.close()
             raise self._lost("QEMU closed the GDB connection") from error
 
-    def _receive(self, deadline: float, acknowledge: bool = True) -> str:
+    def _receive(self, deadline: float) -> str:
         while (match := _PACKET.search(self._buffer)) is None:
             self._socket.settimeout(max(deadline - time.monotonic(), 0.0001))
             try:
@@ -272,9 +277,8 @@ class Wire:
                 self.close()
                 raise self._lost("QEMU closed the GDB connection")
             self._buffer += data
+        # No acknowledgement: to QEMU the start of our next packet is as good.
         self._buffer = self._buffer[match.end() :]
-        if acknowledge:  # to QEMU the start of our next packet is as good
-            self._send(b"+")
         return match[1].decode("ascii")
 
 
