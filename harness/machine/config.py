@@ -83,6 +83,9 @@ def command_line(config: MachineConfig, folder: Path) -> list[str]:
         arguments += ["-cpu", config.cpu]
     if config.icount:
         arguments += ["-icount", "shift=0,sleep=off"]
+    else:
+        # The date stands while the machine does. (With sleep=off time jumps to a clock's next alarm.)
+        arguments += ["-rtc", "base=utc,clock=vm"]
     arguments += [*_log("serial", folder / SERIAL_LOG), "-serial", "chardev:serial"]
     for name, log, port in (
         ("debug", DEBUG_LOG, DEBUG_CONSOLE_PORT),
