@@ -84,7 +84,7 @@ def command_line(config: MachineConfig, folder: Path) -> list[str]:
     if config.icount:
         arguments += ["-icount", "shift=0,sleep=off"]
     else:
-        # The date stands while the machine does. (With sleep=off time jumps to a clock's next alarm.)
+        # The date stands while the machine does. (With sleep=off, time jumps to its next alarm.)
         arguments += ["-rtc", "base=utc,clock=vm"]
     arguments += [*_log("serial", folder / SERIAL_LOG), "-serial", "chardev:serial"]
     for name, log, port in (
