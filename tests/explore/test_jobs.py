@@ -52,14 +52,6 @@ FAULTS = {
         *("bare", "EnableInterrupts", b"\x75\x01" + RET, NOP * 2 + RET),
         *(Job("EnableInterrupts", "clear"), "is late"),
     ),
-    "a wakeup comes between the test and HLT": (
-        *("bare", "Halt", CLI, NOP),
-        *(Job("Halt", "clear"), "sleeps in HLT"),
-    ),
-    "a gate is written in two halves": (
-        *("native", "write_entry", CLI, NOP),
-        *(Job("WriteIDTEntry", "set"), ""),
-    ),
     "recording changes registers": (
         *("bare", "record", b"\x59\x58", b"\x58\x59"),
         *(Job("GetInterruptMask", "clear"), "ecx is"),

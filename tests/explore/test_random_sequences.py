@@ -24,7 +24,7 @@ def test_a_rom_does_what_the_model_does(
     def ready() -> Booted:
         return machine_pool.ready(machine_config, wedge_rom, wedge_guest)
 
-    check_sequences(ready, FOLDER, examples=40, steps=25)
+    check_sequences(ready, FOLDER, examples=25, steps=25)
 
 
 def test_a_difference_is_made_short_and_kept_as_a_file(
