@@ -46,11 +46,15 @@ from harness.machine.snapshot import empty_qcow2
 from harness.machine.wire import Wire
 
 STDERR_LOG = "stderr.log"
+LOGS = (SERIAL_LOG, DEBUG_LOG, FIRMWARE_LOG, QEMU_LOG, STDERR_LOG)
 LOW_MEMORY = "memory"
 QUIT_LIMIT = 10.0  # seconds
 LOW_MEMORY_SIZE = 1 << 20  # bytes; a ROM and its block are below
 LOG_TAIL = 1 << 20  # bytes read of a log; a guest gone wild writes gigabytes
 SOCKET_PATH_LIMIT = 107  # bytes; sockaddr_un, unix(7)
+
+started: "weakref.WeakSet[Machine]" = weakref.WeakSet()
+"""The machines of this process that were started, as far as somebody holds them yet."""
 
 
 class Machine:
@@ -119,6 +123,7 @@ class Machine:
             self._process = background.spawn(self.command_line, subprocess.DEVNULL, log, log)
         self._remove.detach()
         self._remove = weakref.finalize(self, _remove, self._process, folder)
+        started.add(self)
         self.monitor.accept(lambda: self.alive)
 
     @property
@@ -169,6 +174,10 @@ class Machine:
     def firmware_log(self) -> str:
         """What SeaBIOS logged by port 0x402."""
         return self._log(FIRMWARE_LOG)
+
+    def logs(self) -> dict[str, str]:
+        """What all logs hold by the names of their files; of a huge one the end."""
+        return {name: self._log(name) for name in LOGS}
 
     def entries(self) -> Mapping[int, int]:
         """How often the machine came to each linear address of ROM code from another page.
@@ -305,7 +314,7 @@ class Machine:
         if self._execution is not None:
             self._execution.close()
         assert self._folder is not None
-        for name in (SERIAL_LOG, DEBUG_LOG, FIRMWARE_LOG, QEMU_LOG, STDERR_LOG):
+        for name in LOGS:
             self._logs[name] = self._log(name)
             if self._keep is not None and (self._folder / name).exists():
                 self._keep.mkdir(parents=True, exist_ok=True)
