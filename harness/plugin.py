@@ -21,7 +21,8 @@ from harness.machine.monitor import Monitor
 from harness.machine.process import Machine
 from harness.machine.wire import Wire
 from harness.rom import Rom, load_rom
-from harness.suite.failures import FOLDER, POOL, Failures
+from harness.suite.failures import Failures
+from harness.suite.names import FOLDER, POOL
 from harness.suite.seeds import fix_seed
 
 _OPTIONS = {
@@ -53,8 +54,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--wedge-again",
         metavar="COMMAND",
-        default="pytest {} --wedge-gdb",
-        help="what a failed test names as the command that leads to it; {} is its node id",
+        default="",
+        help="the command that a failed test names as the way to it in GDB; {} is its node id",
     )
 
 

@@ -22,15 +22,9 @@ from harness.report.results import (
     machine_of_data,
 )
 from harness.report.results_html import results_page
-from harness.suite.failures import AGAIN, FOLDER, FOUND
-from harness.suite.folder import FAILURES, near
+from harness.suite.folder import near
+from harness.suite.names import AGAIN, FAILURES, FOLDER, FOUND, MACHINE, NAME, TO_LOOK
 from rom.build import BuildError, write_file
-
-NAME = "test"
-"""What the files of a report are called."""
-
-SECTIONS_OF_OURS = ("machine of ", "to look into it")
-"""What begins the titles of sections that are for the terminal: the page has better."""
 
 
 class Collector:
@@ -189,5 +183,5 @@ def _result(report: pytest.TestReport) -> TestResult:
 
 def _sections(report: pytest.TestReport) -> list[tuple[str, str]]:
     return [
-        (title, text) for title, text in report.sections if not title.startswith(SECTIONS_OF_OURS)
+        (title, text) for title, text in report.sections if not title.startswith((MACHINE, TO_LOOK))
     ]

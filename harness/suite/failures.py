@@ -12,30 +12,30 @@ import pytest
 from harness.machine import process
 from harness.machine.process import Machine
 from harness.report.results import MachineSeen
-from harness.suite.folder import FAILURES, fill_folder, make_folder, near
+from harness.suite.folder import fill_folder, make_folder, near
 from harness.suite.look import Used, look_at, used_machines
-
-FOUND, FOLDER, AGAIN = "wedge_machines", "wedge_folder", "wedge_again"
-"""Attributes of a report of pytest's in which a test's process tells what it found."""
+from harness.suite.names import AGAIN, FAILURES, FOLDER, FOUND, MACHINE, POOL, TO_LOOK
 
 OPTIONS = ("wedge_rom", "wedge_guest", "wedge_qemu", "wedge_machine", "wedge_seed")
 """The options that a test run again in GDB is given as this run was."""
 
-POOL = "machine_pool"
-"""The fixture that hands out machines which tests share."""
+MOST = 50
+"""Failures of a process that are looked into: when more tests fail, that is hardly the way."""
 
 
 class Failures:
     """A plugin of pytest, in each process that runs tests.
 
     report: where the folders of failures go, None for nowhere. gdb: open GDB on the machine of a
-    test that failed. again: the command that does so, in which {} is the test's node id.
+    test that failed. again: the command that does so, in which {} is the test's node id; "" for
+    plain pytest.
     """
 
     def __init__(self, report: Path | None, gdb: bool, again: str) -> None:
         self._report = report
         self._gdb = gdb
         self._again = again
+        self._count = 0
         self._before: weakref.WeakSet[Machine] = weakref.WeakSet()
 
     @pytest.hookimpl(tryfirst=True)
@@ -56,8 +56,9 @@ class Failures:
             return report
         machines = self._machines(item)
         for used in machines:
-            report.sections.append((f"machine of {used.name}", used.machine.picture()))
-        if self._report is not None:
+            report.sections.append((f"{MACHINE} {used.name}", used.machine.picture()))
+        self._count += 1
+        if self._report is not None and self._count <= MOST:
             self._keep(item, report, machines)
         return report
 
@@ -105,16 +106,17 @@ class Failures:
             lines.insert(
                 0, f"all that is needed: {near(folder, item.config.invocation_params.dir)}"
             )
-        report.sections.append(("to look into it", "\n".join(lines)))
+        report.sections.append((TO_LOOK, "\n".join(lines)))
 
     def _again_command(self, item: pytest.Item) -> str:
-        given = []
+        if self._again:
+            return self._again.replace("{}", shlex.quote(item.nodeid))
+        command = ["pytest", item.nodeid, "--wedge-gdb"]
         for name in OPTIONS:
             value = item.config.getoption(name, None)
             if value not in (None, ""):
-                given += ["--" + name.replace("_", "-"), str(value)]
-        command = self._again.replace("{}", shlex.quote(item.nodeid))
-        return " ".join([command, *map(shlex.quote, given)])
+                command += ["--" + name.replace("_", "-"), str(value)]
+        return shlex.join(command)
 
 
 def _seen(used: Used) -> MachineSeen:

@@ -10,9 +10,7 @@ from pathlib import Path
 from harness.machine.process import Machine
 from harness.report.results import MachineSeen
 from harness.suite.look import Used
-
-FAILURES = "failures"
-"""The folder, in that of the report, where each failed test has one."""
+from harness.suite.names import FAILURES
 
 LONGEST_NAME = 100
 """Characters of a folder's name at the most; file systems bear 255 bytes."""

@@ -15,7 +15,8 @@ from rich.console import Console
 from ci.matrix.cell import Cell, Result, read_junit, run_cell
 from ci.matrix.child import Stopped
 from ci.matrix.plan import read_plan
-from ci.matrix.run import MatrixReport, MatrixRequest, chosen, run_matrix
+from ci.matrix.report import MatrixReport
+from ci.matrix.run import MatrixRequest, chosen, run_matrix
 from ci.matrix.table import show_matrix
 from harness.errors import HarnessError
 from tests.commands.test_signals import told, wait
@@ -113,8 +114,18 @@ def test_a_qemu_that_is_not_to_be_had_makes_errors_of_its_own_cells_alone(
     assert report.verdict == "error"
     assert "1 of 1 cells" in said[-1]
     data = json.loads(json.dumps(report.as_data()))
-    keys = {"qemu", "machine", "backend", "verdict", "seconds", "tests", "failures", "detail"}
-    assert data["cells"][0].keys() == keys
+    keys = {
+        "qemu",
+        "machine",
+        "backend",
+        "verdict",
+        "seconds",
+        "tests",
+        "failures",
+        "detail",
+        "report",
+    }
+    assert data["cells"][0].keys() == keys | {"report"}
 
 
 def test_an_unknown_version_is_refused() -> None:
