@@ -40,6 +40,7 @@ from harness.machine.ending import (
 )
 from harness.machine.execution import ExecutionLog
 from harness.machine.injector import Injector
+from harness.machine.journal import Journal
 from harness.machine.monitor import Monitor
 from harness.machine.names import reachable
 from harness.machine.snapshot import empty_qcow2
@@ -69,6 +70,7 @@ class Machine:
         self.config = config
         self.command_line: list[str] = []
         self.monitor = Monitor(self.died)
+        self.journal = Journal()
         self._keep = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: Path | None = None
@@ -144,14 +146,15 @@ class Machine:
     def wire(self) -> Wire:
         """The machine by GDB's remote protocol, opened once. Close it before GDB takes over."""
         if self._wire is None or self._wire.closed:
-            self._wire = Wire(self.gdb_socket, self.died)
+            self._wire = Wire(self.gdb_socket, self.died, self.journal)
         return self._wire
 
     @property
     def injector(self) -> Injector:
         """What raises interrupts from outside."""
         if self._injector is None:
-            self._injector = Injector(self._in_folder(QTEST_SOCKET), self.monitor, self.died)
+            socket = self._in_folder(QTEST_SOCKET)
+            self._injector = Injector(socket, self.monitor, self.died, self.journal)
         return self._injector
 
     def console(self) -> str:

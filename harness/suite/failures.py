@@ -3,7 +3,7 @@
 import shlex
 import weakref
 from collections.abc import Generator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ OPTIONS = ("wedge_rom", "wedge_guest", "wedge_qemu", "wedge_machine", "wedge_see
 
 MOST = 50
 """Failures of a process that are looked into: when more tests fail, that is hardly the way."""
+
+MOST_AGAIN = 10
+"""Failures of a process that are done once more, step by step, which takes a second or two."""
 
 
 class Failures:
@@ -91,7 +94,7 @@ class Failures:
         """Make the folder, and give the report what the page wants."""
         assert self._report is not None
         again = self._again_command(item)
-        seen = [(used, _seen(used)) for used in machines]
+        seen = [(used, _seen(used, self._count <= MOST_AGAIN)) for used in machines]
         setattr(report, AGAIN, again)
         setattr(report, FOUND, [asdict(machine) for _, machine in seen])
         lines = [f"in GDB, where it failed: {again}"]
@@ -119,12 +122,28 @@ class Failures:
         return shlex.join(command)
 
 
-def _seen(used: Used) -> MachineSeen:
-    """What a look shows. That a look fails is no reason to lose the test's own failure."""
+def _seen(used: Used, again: bool) -> MachineSeen:
+    """What a look shows, and what was done to the machine, done again too.
+
+    That this fails is no reason to lose the test's own failure.
+    """
     try:
-        return look_at(used)
+        seen = look_at(used)
     except Exception as error:
         return MachineSeen(used.name, state=f"It could not be looked at: {error!r}")
+    if used.booted is None:
+        return seen
+    from harness.suite.again import can_be_done_again, timeline_of  # here, for few runs need it
+    from harness.suite.deeds import sentences
+
+    try:
+        seen = replace(seen, did=sentences(used.booted, used.machine.journal.deeds))
+        if again and can_be_done_again(used.booted):
+            seen = replace(seen, timeline=timeline_of(used.booted))
+    except Exception as error:
+        why = (str(error) or repr(error)).splitlines()[0]
+        return replace(seen, did=(*seen.did, f"and it could not be done again: {why}"))
+    return seen
 
 
 def _text(report: pytest.TestReport) -> str:

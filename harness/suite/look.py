@@ -101,7 +101,8 @@ def look_at(used: Used) -> MachineSeen:
         for name, text in machine.logs().items()
         if (lines := readable(text))
     }
-    return MachineSeen(used.name, tuple(facts), shlex.join(machine.command_line), state, logs)
+    command_line = shlex.join(machine.command_line)
+    return MachineSeen(used.name, tuple(facts), command_line, state, logs)
 
 
 def _rom(used: Used) -> Rom | None:
