@@ -9,7 +9,6 @@ from harness.report.log import ERROR, FAIL, PASS
 from harness.report.page import element, page, tag
 from harness.report.results import (
     SKIP,
-    VERDICTS,
     MachineSeen,
     RunResults,
     TestResult,
@@ -130,12 +129,13 @@ def _cause(text: str) -> str:
 
 def _machine(machine: MachineSeen) -> str:
     parts = [element("h3", f"The machine of {machine.name}"), facts_table(machine.facts)]
-    if machine.timeline is not None:
-        parts += timeline_body(machine.timeline)
     if machine.did:
         items = "\n".join(element("li", plain(line)) for line in machine.did)
         parts.append(element("h3", "What the test did to it"))
         parts.append(tag("ol", items, class_="did"))
+    if machine.timeline is not None:
+        parts.append(element("h3", "The same once more, one instruction at a time"))
+        parts += timeline_body(machine.timeline)
     if machine.state:
         parts.append(_log("registers", machine.state, opened=machine.timeline is None))
     for title, text in machine.logs.items():
@@ -224,6 +224,3 @@ def _many(title: str, content: str, opened: bool) -> str:
 
 def _seconds(test: TestResult) -> str:
     return element("span", f"{test.seconds:.2f} s", class_="dim")
-
-
-assert set(_WORDS) == set(VERDICTS)

@@ -14,7 +14,7 @@ from harness.explore.state import CASCADE, Pics, lines_of, parse_pics
 from harness.machine.journal import ASK, NMI, REGISTERS_SET, RUN, STEP, WRITE
 from harness.machine.wire import Wire
 from harness.report.steps import CaseTimeline, Step
-from harness.suite.deeds import ARRIVES, Deed, of_deed
+from harness.suite.deeds import ARRIVES, Deed, told
 from harness.suite.look import place_of
 
 MOST_STEPS = 600
@@ -62,12 +62,16 @@ def _difference(booted: Booted, follower: "_Follower") -> str:
     """
     entered = [entry.vector for entry in booted.log()]
     place = place_of(booted, booted.control.registers()["eip"])
-    if (entered, place) == (follower.entered(), follower.steps[-1].where):
+    recorded = tuple(booted.recorded()) if booted.rom.rom.manifest["lazy"] else ()
+    last = follower.steps[-1]
+    if (entered, place, recorded) == (follower.entered(), last.where, last.pending):
         return ""
-    shown = " ".join(f"{vector:x}" for vector in entered) or "none"
+    handlers, waiting = (
+        " ".join(f"{v:x}" for v in vectors) or "none" for vectors in (entered, recorded)
+    )
     return (
-        " At full speed, in the test, it went another way: it ended at "
-        f"{place}, with these handlers entered: {shown}."
+        f" At full speed, in the test, it went another way: it ended at {place}, with these "
+        f"handlers entered: {handlers}; pending: {waiting}."
     )
 
 
@@ -102,7 +106,8 @@ class _Follower:
     def follow(self, deeds: list[Deed]) -> str:
         """Do them; answers a sentence when that went no further, "" at the end."""
         try:
-            for deed in deeds:
+            for deed, texts in zip(deeds, told(self._first, deeds), strict=True):
+                self._marks += texts if deed[0] != RUN else ()
                 if not self._do(deed):
                     return f"It goes on, behind {len(self.steps)} instructions."
             self._note()
@@ -121,8 +126,6 @@ class _Follower:
 
     def _do(self, deed: Deed) -> bool:
         kind, arguments = deed
-        if kind != RUN:
-            self._marks += of_deed(self._first, deed)
         if kind == REGISTERS_SET:
             values = dict(zip(arguments[::2], arguments[1::2], strict=True))
             self._wire.set_registers(**{str(name): int(value) for name, value in values.items()})

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class Collector:
         self._config = config
         self._seed = seed
         self._tests: dict[str, TestResult] = {}
+        self._setups: dict[str, float] = {}
         self._collected = 0
         self._note = ""
         self._trouble = ""
@@ -86,13 +88,17 @@ class Collector:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note what became of a part of a test: its fixtures, itself, their end."""
         before = self._tests.get(report.nodeid)
+        if report.when == "setup" and report.passed:  # it has hardly begun
+            self._setups[report.nodeid] = report.duration
+            return
         now = _result(report)
+        now = replace(now, seconds=now.seconds + self._setups.pop(report.nodeid, 0.0))
         if before is None:
             self._tests[report.nodeid] = now
             return
         seconds = before.seconds + now.seconds
         worse = min(before, now, key=lambda test: VERDICTS.index(test.verdict))
-        self._tests[report.nodeid] = TestResult(**{**vars(worse), "seconds": seconds})
+        self._tests[report.nodeid] = replace(worse, seconds=seconds)
 
     def pytest_keyboard_interrupt(self) -> None:
         """Note that the run did not come to its end."""

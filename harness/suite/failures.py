@@ -137,7 +137,7 @@ def _seen(used: Used, again: bool) -> MachineSeen:
     from harness.suite.deeds import sentences
 
     try:
-        seen = replace(seen, did=sentences(used.booted, used.machine.journal.deeds))
+        seen = replace(seen, did=sentences(used.booted, [*used.machine.journal.deeds]))
         if again and can_be_done_again(used.booted):
             seen = replace(seen, timeline=timeline_of(used.booted))
     except Exception as error:

@@ -22,7 +22,8 @@ LARGEST = 64 << 20
 
 def folder_name(node: str) -> str:
     """A test's node id as the name of a folder: letters, digits, dot, dash and underline."""
-    plain = node.removeprefix("tests/").replace(".py::", ".").replace("/", ".")
+    path, _, rest = node.removeprefix("tests/").partition(".py::")
+    plain = ".".join(part for part in (path.replace("/", "."), rest) if part)
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-.") or "test"
     if len(safe) <= LONGEST_NAME:
         return safe
