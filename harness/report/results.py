@@ -23,8 +23,8 @@ class MachineSeen:
 
     name: what the test calls it. facts: titles and values. command_line: QEMU's, for a shell.
     state: how it stands, with its registers. logs: the end of each that is not empty, by what it
-    is. did: what the test did to it, in order. timeline: the same step by step, where it was done
-    again.
+    is; said: those in which the guest speaks. did: what the test did to it, in order. timeline: the
+    same step by step, where it was done again.
     """
 
     name: str
@@ -34,6 +34,7 @@ class MachineSeen:
     logs: Mapping[str, str] = field(default_factory=dict)
     did: tuple[str, ...] = ()
     timeline: CaseTimeline | None = None
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ def machine_of_data(data: Mapping[str, Any]) -> MachineSeen:
             **data,
             "facts": _pairs(data["facts"]),
             "did": tuple(data["did"]),
+            "said": tuple(data["said"]),
             "timeline": _timeline_of_data(timeline) if timeline else None,
         }
     )

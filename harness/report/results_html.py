@@ -113,9 +113,9 @@ def _failure(test: TestResult) -> str:
     if test.folder:
         link = element("a", test.folder, href=f"{test.folder}/")
         parts.append(tag("p", f"all that is needed to look into it: {link}"))
-    parts += [_machine(machine) for machine in test.machines]
     if test.text:
-        parts.append(_log("the failure in full", test.text, opened=not test.machines))
+        parts.append(_log("the failure in full", test.text, opened=True))
+    parts += [_machine(machine) for machine in test.machines]
     parts += [_log(title, text, opened=False) for title, text in test.sections]
     inner = tag("div", "\n".join(parts), class_="in")
     return tag("details", summary + inner, class_="test", open="open")
@@ -139,7 +139,7 @@ def _machine(machine: MachineSeen) -> str:
     if machine.state:
         parts.append(_log("registers", machine.state, opened=machine.timeline is None))
     for title, text in machine.logs.items():
-        parts.append(_log(title, text, opened=True))
+        parts.append(_log(title, text, opened=title in machine.said))
     if machine.command_line:
         parts.append(_log("QEMU's command line", machine.command_line, opened=True, wrap=True))
     return "\n".join(part for part in parts if part)

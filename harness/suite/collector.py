@@ -143,7 +143,7 @@ class Collector:
             note = f"{note} {left:,} of {self._collected:,} tests did not run.".strip()
         if verdict == ERROR and not note:
             note = "No test ran." if status == 5 else f"pytest ended with the status {status}."
-        seed = "each random test its own, the same in each run"
+        seed = "none given: each random test has its own"
         facts = (
             ("command", shlex.join(["pytest", *map(str, self._config.invocation_params.args)])),
             ("began", time.strftime("%Y-%m-%d %H:%M:%S", self._began)),

@@ -1,5 +1,6 @@
 """The machines of a failed test: which they are, and how they stand."""
 
+import re
 import shlex
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +30,9 @@ TITLES = {
     QEMU_LOG: "QEMU's log, its end",
     STDERR_LOG: "QEMU's standard error",
 }
+
+
+_CHECK = re.compile(r"^check (\S+) (pass|fail)", re.M)
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ def look_at(used: Used) -> MachineSeen:
     processors = f"{config.smp} processor" + ("s" if config.smp > 1 else "")
     about = f"{config.machine}, {config.memory} MiB, {processors}, {config.accel}"
     facts += _asked("machine", lambda: f"{about}{_version(machine)}")
+    facts += _asked("guest's checks", lambda: _checks(machine))
     state = _state(machine)
     if machine.alive:
         if used.booted is not None:
@@ -102,7 +107,8 @@ def look_at(used: Used) -> MachineSeen:
         if (lines := readable(text))
     }
     command_line = shlex.join(machine.command_line)
-    return MachineSeen(used.name, tuple(facts), command_line, state, logs)
+    said = (TITLES[SERIAL_LOG], TITLES[DEBUG_LOG], TITLES[STDERR_LOG])
+    return MachineSeen(used.name, tuple(facts), command_line, state, logs, said=said)
 
 
 def _rom(used: Used) -> Rom | None:
@@ -115,6 +121,16 @@ def _rom(used: Used) -> Rom | None:
         return load_rom(Path(path))
     except HarnessError:
         return None
+
+
+def _checks(machine: Machine) -> str:
+    """What a guest of ours has found at its start; nothing for another."""
+    verdicts = _CHECK.findall(machine.debug_console())
+    failed = [name for name, verdict in verdicts if verdict == "fail"]
+    if not verdicts:
+        return ""
+    shown = f"{len(failed)} of {len(verdicts)} failed"
+    return f"{shown}: {', '.join(failed)}" if failed else f"all {len(verdicts)} passed"
 
 
 def _version(machine: Machine) -> str:

@@ -1,8 +1,8 @@
 """Runs of the suite: one, or several in a row, some of them while others load the machine."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -77,9 +77,10 @@ def run_suite(selection: Selection, runs: Runs, console: Console) -> SuiteReport
         return SuiteReport((_run(1, False, selection, runs.report, status),))
     ended: list[Run] = []
     try:
-        for run in _in_a_row(selection, runs):
-            ended.append(run)
-            show_run(console, run, runs.times)
+        with _status(console) as status:
+            for run in _in_a_row(selection, runs, status):
+                ended.append(run)
+                show_run(console, run, runs.times)
     except OSError as error:
         raise HarnessError(f"{error.filename} cannot be written: {error.strerror}.") from error
     finally:
@@ -87,7 +88,17 @@ def run_suite(selection: Selection, runs: Runs, console: Console) -> SuiteReport
     return SuiteReport(tuple(ended))
 
 
-def _in_a_row(selection: Selection, runs: Runs) -> Iterator[Run]:
+@contextmanager
+def _status(console: Console) -> Iterator[Callable[[str], None]]:
+    """Says below what is printed what goes on; nowhere without a terminal."""
+    if not console.is_terminal:
+        yield lambda text: None
+        return
+    with console.status("") as status:
+        yield status.update
+
+
+def _in_a_row(selection: Selection, runs: Runs, progress: Callable[[str], None]) -> Iterator[Run]:
     for old in runs.report.glob("run-*"):
         shutil.rmtree(old)
     for number in range(1, runs.times + 1):
@@ -96,6 +107,7 @@ def _in_a_row(selection: Selection, runs: Runs) -> Iterator[Run]:
         seed = new_seed() if selection.seed is None else selection.seed
         chosen = replace(selection, seed=seed)
         beside = number > runs.times - runs.loaded
+        progress(f"run {number} of {runs.times}, seed {seed}" + (", loaded" if beside else ""))
         with (
             (folder / "output.txt").open("wb") as output,
             load(selection) if beside else nullcontext(),

@@ -101,6 +101,7 @@ def check_what_is_told(machine: dict[str, Any]) -> None:
     ]
     facts = dict(machine["facts"])
     assert facts["stands at"] == "returned"
+    assert facts["guest's checks"].startswith("all ")
     assert (facts["virtual IF"], facts["pending"]) == ("set", "none")
     assert facts["handlers entered"].startswith("21 from returned")
     timeline = machine["timeline"]

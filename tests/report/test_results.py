@@ -26,6 +26,7 @@ MACHINE = MachineSeen(
     {"the serial console's end": "kernel <panic>"},
     ("calls DisableInterrupts", "line 1 arrives"),
     CaseTimeline("", (), STEPS, "The test ended here.", (1,)),
+    ("the serial console's end",),
 )
 BAD = TestResult(
     "tests/interrupts/test_x.py::test_bad[a-<b>]",
