@@ -1,6 +1,5 @@
 """The verbs of the kit: each a few lines that call the library. `inv --help VERB` explains it."""
 
-import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, replace
@@ -36,6 +35,8 @@ from harness.guest import load_guest
 from harness.machine.config import MachineConfig
 from harness.report.terminal import show_bound, show_header, show_log, show_trouble, shown
 from harness.rom import load_rom
+from harness.suite.run import Selection, seed_of
+from harness.suite.runs import Runs, run_suite
 from rom.backends import BACKENDS
 from rom.backends import backend as backend_named
 from rom.build import write_image
@@ -200,21 +201,37 @@ def debug(
 
 
 @task(
+    positional=["node"],
     help={
+        "node": "a test, file or folder, by pytest's node id (default: the whole suite)",
         "k": "run only the tests that this expression of pytest's -k selects",
-        "workers": "processes to run side by side (default: one a core; 0: in this process)",
-    }
+        "workers": "processes to run side by side (default: one a core; 0: one alone)",
+        "gdb": "one process, up to the first test that fails, and GDB where it failed",
+        "repeat": "so many runs in a row, each with a new seed (default 1, with the tests' own)",
+        "loaded": "so many of these, the last ones, while another run loads the machine",
+        "seed": "the seed of random tests: the same seed, the same run",
+        "json": "write the verdict, the counts and the runs to this file",
+    },
 )
-def test(ctx: Context, k: str = "", workers: str = "auto") -> None:
-    """Run the whole suite: the proof that what is promised holds."""
-    with cli.verb():
-        command = [sys.executable, "-m", "pytest", "-n", workers, str(ROOT / "tests")]
-        if k:
-            command += ["-k", k]
-        status = subprocess.run(command, cwd=ROOT, check=False).returncode
-        # pytest: 1 says that tests failed; 2 to 5 that it was stopped, misused, or found no test.
-        if status:
-            raise SystemExit(cli.FAILED if status == 1 else cli.COULD_NOT_ASK)
+def test(
+    ctx: Context,
+    node: str | None = None,
+    k: str = "",
+    workers: str = "auto",
+    gdb: bool = False,
+    repeat: int = 1,
+    loaded: int = 0,
+    seed: str = "",
+    json: str = "",
+) -> None:
+    """Run the whole suite: the proof that what is promised holds. It leaves build/report."""
+    with cli.verb(json):
+        selection = Selection(ROOT, node or "", k, workers, seed_of(seed))
+        runs = Runs(BUILD / "report", repeat, loaded, gdb)
+        report = run_suite(selection, runs, Console())
+        if json:
+            cli.write_json(json, report.as_data())
+        cli.end_with(report.verdict)
 
 
 @task(

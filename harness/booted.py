@@ -207,6 +207,7 @@ class BootedMachine:
             self._snapshot.save()
         else:
             self._snapshot.restore()
+        self.machine.journal.clear()
         return self._booted
 
     def _by_gdb(self, booted: Booted) -> Booted:

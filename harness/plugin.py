@@ -5,10 +5,9 @@ files in its pytest configuration (`wedge_rom`, `wedge_guest`) or on the command
 fixtures. It may as well override `wedge_rom`, `wedge_guest` or `machine_config`.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,6 +21,9 @@ from harness.machine.monitor import Monitor
 from harness.machine.process import Machine
 from harness.machine.wire import Wire
 from harness.rom import Rom, load_rom
+from harness.suite.failures import Failures
+from harness.suite.names import FOLDER, POOL
+from harness.suite.seeds import fix_seed
 
 _OPTIONS = {
     "wedge_rom": ("FILE", "the option ROM to test"),
@@ -38,6 +40,58 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         option = "--" + name.replace("_", "-")
         group.addoption(option, dest=name, metavar=value, default=None, help=text)
         parser.addini(name, text, default="")
+    group.addoption(
+        "--wedge-report",
+        metavar="FOLDER",
+        help="leave a page of the run there, test.html, and a folder for each test that failed",
+    )
+    group.addoption(
+        "--wedge-gdb", action="store_true", help="open GDB on the machine of the test that fails"
+    )
+    group.addoption(
+        "--wedge-seed", metavar="N", type=int, help="the seed of random tests (default: their own)"
+    )
+    group.addoption(
+        "--wedge-again",
+        metavar="COMMAND",
+        default="",
+        help="the command that a failed test names as the way to it in GDB; {} is its node id",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set up what looks at failed tests, and the report."""
+    given = config.getoption("wedge_report")
+    gdb = config.getoption("wedge_gdb")
+    report = config.invocation_params.dir / given if given else None
+    seed = config.getoption("wedge_seed")
+    if hasattr(config, "workerinput"):
+        named = config.workerinput.get(FOLDER)
+        report = Path(named) if named else None
+    else:
+        if gdb and config.getoption("numprocesses", None):
+            raise pytest.UsageError("GDB wants the tests in one process; give -n 0")
+        if report is not None:
+            from harness.suite.collector import Collector  # here, for it brings much along
+
+            config.pluginmanager.register(Collector(config, report, seed), "wedge-collector")
+    failures = Failures(report, gdb, config.getoption("wedge_again"))
+    config.pluginmanager.register(failures, "wedge-failures")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give the random tests the run's seed."""
+    seed = config.getoption("wedge_seed")
+    if seed is not None:
+        for item in items:
+            fix_seed(getattr(item, "obj", None), seed)
+
+
+@pytest.fixture(scope="session")
+def wedge_seed(pytestconfig: pytest.Config) -> int | None:
+    """The seed that the run was given for its random tests, if it was."""
+    seed: int | None = pytestconfig.getoption("wedge_seed")
+    return seed
 
 
 def _setting(config: pytest.Config, name: str) -> str:
@@ -113,16 +167,33 @@ def debugger(machine: Machine) -> Iterator[Debugger]:
 
 
 class MachinePool:
-    """Machines at `ready`, kept for the whole run: one for each ROM and way to steer it."""
+    """Machines at `ready`, kept for the whole run: one for each ROM and way to steer it.
+
+    handed: what was handed out since that was last cleared.
+    """
 
     def __init__(self) -> None:
         self._machines: dict[tuple[object, ...], BootedMachine] = {}
+        self.handed: list[Booted] = []
 
     def ready(
         self, config: MachineConfig, rom: Rom, guest: GuestFile, with_gdb: bool = False
     ) -> Booted:
         """The guest at `ready`. A machine that did not survive the test before is replaced."""
         key = (config, rom.path, guest.path, with_gdb)
+        booted = self._ready(key, config, rom, guest, with_gdb)
+        if booted not in self.handed:
+            self.handed.append(booted)
+        return booted
+
+    def _ready(
+        self,
+        key: tuple[object, ...],
+        config: MachineConfig,
+        rom: Rom,
+        guest: GuestFile,
+        with_gdb: bool,
+    ) -> Booted:
         kept = self._machines.get(key)
         if kept is not None:
             try:
@@ -139,9 +210,10 @@ class MachinePool:
 
 
 @pytest.fixture(scope="session")
-def machine_pool() -> Iterator[MachinePool]:
+def machine_pool(request: pytest.FixtureRequest) -> Iterator[MachinePool]:
     """The machines that tests share, each restored to `ready` before it is handed out."""
     pool = MachinePool()
+    setattr(request.session, POOL, pool)  # for who looks at failed tests
     yield pool
     pool.close()
 
@@ -160,15 +232,3 @@ def debugged(
 ) -> Booted:
     """The kit's own guest at `ready`, steered by GDB with the symbols of ROM and guest."""
     return machine_pool.ready(machine_config, wedge_rom, wedge_guest, with_gdb=True)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Show where the machines of a failed test stand."""
-    report = yield
-    if report.when == "call" and report.failed:
-        for name, value in getattr(item, "funcargs", {}).items():
-            machine = value.machine if isinstance(value, Booted) else value
-            if isinstance(machine, Machine):
-                report.sections.append((f"machine of {name}", machine.picture()))
-    return report

@@ -5,6 +5,7 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from guests.build import Guest, build_guest, write_guest
 from harness.booted import Booted
@@ -27,7 +28,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker that the tests use."""
+    """Name the marker that the tests use, and have random tests draw the same in each run.
+
+    A seed that is given to the run counts all the same.
+    """
+    settings.register_profile("wedge", derandomize=True, database=None)
+    settings.load_profile("wedge")
     config.addinivalue_line(
         "markers", "not_on(machine, reason): what is tested is not there on this machine type"
     )

@@ -36,11 +36,17 @@ class Cell:
         """The cell in words."""
         return f"{self.qemu} {self.machine} {self.backend}"
 
+    @property
+    def report(self) -> str:
+        """What its files are called."""
+        return f"matrix-{self.qemu.replace('/', '_')}-{self.machine}-{self.backend}"
+
 
 @dataclass(frozen=True)
 class Result:
     """What a cell found. `tests` are the checks of the boot and pytest's tests, `failures` the
     names of those that failed, `detail` is why there is an error, or what the first failure said.
+    `report` is the name of its folder and XML file in the folder of the report, "" for none.
     """
 
     qemu: str
@@ -51,6 +57,7 @@ class Result:
     tests: int = 0
     failures: tuple[str, ...] = ()
     detail: str = ""
+    report: str = ""
 
 
 @dataclass
@@ -63,7 +70,7 @@ class _Found:
 def run_cell(
     cell: Cell, tests: tuple[str, ...], limit: float, report: Path, stop: threading.Event
 ) -> Result:
-    """Run a cell; its JUnit XML goes into the folder `report`.
+    """Run a cell; its JUnit XML, and a folder with its page, go into the folder `report`.
 
     limit: seconds for the tests. What keeps the kit from asking is the cell's own error. Raises
     Stopped when the stop was called: then nothing is left of the cell, no process and no file.
@@ -71,6 +78,7 @@ def run_cell(
     started = time.monotonic()
     found = _Found()
     try:
+        _begin(cell, report)
         with _folder() as folder:
             _boot(cell, folder, stop, found)
             if not found.error:
@@ -91,6 +99,7 @@ def run_cell(
         found.tests,
         tuple(found.failures),
         found.error or next(iter(found.failures.values()), ""),
+        cell.report,
     )
 
 
@@ -98,6 +107,13 @@ def command(cell: Cell, tests: tuple[str, ...]) -> list[str]:
     """The tests of a cell as a command to be given in a checkout."""
     options = ["--wedge-qemu", str(cell.program), "--wedge-machine", cell.machine]
     return [sys.executable, "-m", "pytest", *options, "--backend", cell.backend, *tests]
+
+
+def _begin(cell: Cell, report: Path) -> None:
+    """What an earlier run of the cell has left goes."""
+    report.mkdir(parents=True, exist_ok=True)
+    (report / f"{cell.report}.xml").unlink(missing_ok=True)
+    shutil.rmtree(report / cell.report, ignore_errors=True)
 
 
 def _boot(cell: Cell, folder: Path, stop: threading.Event, found: _Found) -> None:
@@ -137,10 +153,9 @@ def _test(
     stop: threading.Event,
     found: _Found,
 ) -> None:
-    report.mkdir(parents=True, exist_ok=True)
-    junit = report / f"matrix-{cell.qemu.replace('/', '_')}-{cell.machine}-{cell.backend}.xml"
-    junit.unlink(missing_ok=True)
+    junit = report / f"{cell.report}.xml"
     options = ["-p", "no:cacheprovider", "-q", "--basetemp", str(folder / "tests")]
+    options += ["--wedge-report", str(report / cell.report)]
     options += ["--junitxml", str(junit), "-o", f"junit_suite_name={cell.name}"]
     done = run(
         [*command(cell, tests), *options],

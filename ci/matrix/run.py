@@ -5,17 +5,18 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ci.matrix.archive import own_archive
 from ci.matrix.cell import Cell, Result, run_cell
+from ci.matrix.page import write_report
 from ci.matrix.plan import Plan, Version
 from ci.matrix.prefix import find_prefix, make_prefix
+from ci.matrix.report import MatrixReport
 from harness.errors import HarnessError
 from harness.machine.config import MachineConfig, find_qemu
-from harness.report.log import ERROR, verdict_of
+from harness.report.log import ERROR
 
 LOOK = 0.2
 """Seconds between two looks at the cells that run."""
@@ -42,31 +43,6 @@ class MatrixRequest:
             raise HarnessError(f"{self.workers} workers are none; give 1 or more, or 0 for all.")
 
 
-@dataclass
-class MatrixReport:
-    """What the matrix found; `packages` says what each QEMU is in full."""
-
-    plan: Plan
-    cells: list[Result] = field(default_factory=list)
-    packages: dict[str, str] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    @property
-    def verdict(self) -> str:
-        """The verdict of the whole: the worst of the cells."""
-        return verdict_of(cell.verdict for cell in self.cells)
-
-    def as_data(self) -> dict[str, Any]:
-        """The report for a JSON file, as the command line's contract has it, and more."""
-        return {
-            "verdict": self.verdict,
-            "seconds": round(self.seconds, 2),
-            "qemu": self.packages,
-            "cells": [asdict(cell) for cell in self.cells],
-            "differences": [asdict(difference) for difference in self.plan.differences],
-        }
-
-
 def run_matrix(request: MatrixRequest, progress: Progress = lambda text: None) -> MatrixReport:
     """Get the QEMUs that are not there yet, then run all cells.
 
@@ -74,11 +50,31 @@ def run_matrix(request: MatrixRequest, progress: Progress = lambda text: None) -
     HarnessError for a QEMU that is neither a version of the plan nor a program.
     """
     started = time.monotonic()
+    qemus = chosen(request.plan, request.qemus)
+    order = {name: number for number, (name, _) in enumerate(qemus)}
+    report = MatrixReport(request.plan)
+    try:
+        _fill(report, request, qemus, progress)
+    except BaseException:
+        report.note = "The run was stopped; these are the cells that had ended by then."
+        raise
+    finally:
+        report.cells.sort(key=lambda cell: order[cell.qemu])
+        report.seconds = time.monotonic() - started
+        write_report(report, request.report)
+    return report
+
+
+def _fill(
+    report: MatrixReport,
+    request: MatrixRequest,
+    qemus: Sequence[tuple[str, Version | None]],
+    progress: Progress,
+) -> None:
     plan = request.plan
     stop = threading.Event()
-    report = MatrixReport(plan)
     programs: list[tuple[str, Path]] = []
-    for name, version in chosen(plan, request.qemus):
+    for name, version in qemus:
         try:
             program, package = _program(name, version, request.cache, stop, progress)
         except HarnessError as error:
@@ -97,11 +93,11 @@ def run_matrix(request: MatrixRequest, progress: Progress = lambda text: None) -
         for machine in plan.machines
         for backend in plan.backends
     ]
-    report.cells += _run_all(cells, request, stop, progress)
-    order = {name: number for number, (name, _) in enumerate(chosen(plan, request.qemus))}
-    report.cells.sort(key=lambda cell: order[cell.qemu])
-    report.seconds = time.monotonic() - started
-    return report
+    ended: dict[Cell, Result] = {}
+    try:
+        _run_all(cells, request, stop, progress, ended)
+    finally:
+        report.cells += [ended[cell] for cell in cells if cell in ended]
 
 
 def chosen(plan: Plan, qemus: Sequence[str]) -> list[tuple[str, Version | None]]:
@@ -128,39 +124,42 @@ def _program(
 
 
 def _run_all(
-    cells: Sequence[Cell], request: MatrixRequest, stop: threading.Event, progress: Progress
-) -> list[Result]:
+    cells: Sequence[Cell],
+    request: MatrixRequest,
+    stop: threading.Event,
+    progress: Progress,
+    ended: dict[Cell, Result],
+) -> None:
+    """Run the cells; each that has ended is in `ended`, however this goes out."""
     plan = request.plan
     running: set[str] = set()
 
-    def run(cell: Cell) -> Result:
+    def run(cell: Cell) -> None:
         running.add(cell.name)
         try:
-            return run_cell(cell, plan.tests, plan.limit, request.report, stop)
+            ended[cell] = run_cell(cell, plan.tests, plan.limit, request.report, stop)
         finally:
             running.discard(cell.name)
 
     workers = min(request.workers or os.cpu_count() or 1, max(len(cells), 1))
     with ThreadPoolExecutor(workers, "wedge-matrix") as pool:
-        futures: list[Future[Result]] = [pool.submit(run, cell) for cell in cells]
+        futures: list[Future[None]] = [pool.submit(run, cell) for cell in cells]
         try:
             left = set(futures)
             while left:
                 done, left = wait(left, LOOK, FIRST_COMPLETED)
                 for future in done:
                     future.result()  # what it raises ends the run
-                progress(_shown(futures, sorted(running)))
+                progress(_shown(list(ended.values()), len(cells), sorted(running)))
         except BaseException:
             stop.set()
             for future in futures:
                 future.cancel()
             raise
-    return [future.result() for future in futures]
 
 
-def _shown(futures: Sequence["Future[Result]"], running: Sequence[str]) -> str:
-    ended = [future.result() for future in futures if future.done()]
-    text = f"{len(ended)} of {len(futures)} cells"
+def _shown(ended: Sequence[Result], cells: int, running: Sequence[str]) -> str:
+    text = f"{len(ended)} of {cells} cells"
     if wrong := sum(result.verdict != "pass" for result in ended):
         text += f", {wrong} not passed"
     return f"{text}, running {', '.join(running)}" if running else text

@@ -5,7 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ci.matrix.cell import Result
-from ci.matrix.run import MatrixReport
+from ci.matrix.report import MatrixReport
 from harness.report.log import ERROR, FAIL, PASS
 
 _COLOUR = {PASS: "green", FAIL: "bold red", ERROR: "bold yellow"}

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from harness.errors import MachineError
+from harness.machine.journal import ASK, NMI, Journal
 from harness.machine.monitor import Monitor
 
 ANSWER_LIMIT = 10.0  # seconds
@@ -27,6 +28,7 @@ class Injector:
     """What reaches a machine's interrupt pins and ports.
 
     lost: makes the error to raise when QEMU is gone, from a sentence that says what was asked.
+    journal: where it notes what it does to the machine.
     """
 
     def __init__(
@@ -34,7 +36,9 @@ class Injector:
         qtest_socket: Path,
         monitor: Monitor,
         lost: Callable[[str], MachineError] = MachineError,
+        journal: Journal | None = None,
     ) -> None:
+        self._journal = journal or Journal()
         self._monitor = monitor
         self._lost = lost
         self._socket = socket.socket(socket.AF_UNIX)
@@ -92,6 +96,7 @@ class Injector:
         QEMU's docs/devel/qtest.rst says what it understands; ports are `inb PORT` and
         `outb PORT VALUE`. Raises MachineError for a request that it refuses.
         """
+        self._journal.note(ASK, requests)
         try:
             self._socket.sendall("".join(f"{request}\n" for request in requests).encode())
             answers = [self._answers.readline() for _ in requests]
@@ -109,6 +114,7 @@ class Injector:
 
     def nmi(self) -> None:
         """Raise the non-maskable interrupt."""
+        self._journal.note(NMI)
         self._monitor.inject_nmi()
 
     def message(self, processor: int, vector: int) -> None:

@@ -40,17 +40,22 @@ from harness.machine.ending import (
 )
 from harness.machine.execution import ExecutionLog
 from harness.machine.injector import Injector
+from harness.machine.journal import Journal
 from harness.machine.monitor import Monitor
 from harness.machine.names import reachable
 from harness.machine.snapshot import empty_qcow2
 from harness.machine.wire import Wire
 
 STDERR_LOG = "stderr.log"
+LOGS = (SERIAL_LOG, DEBUG_LOG, FIRMWARE_LOG, QEMU_LOG, STDERR_LOG)
 LOW_MEMORY = "memory"
 QUIT_LIMIT = 10.0  # seconds
 LOW_MEMORY_SIZE = 1 << 20  # bytes; a ROM and its block are below
 LOG_TAIL = 1 << 20  # bytes read of a log; a guest gone wild writes gigabytes
 SOCKET_PATH_LIMIT = 107  # bytes; sockaddr_un, unix(7)
+
+started: "weakref.WeakSet[Machine]" = weakref.WeakSet()
+"""The machines of this process that were started, as far as somebody holds them yet."""
 
 
 class Machine:
@@ -65,6 +70,7 @@ class Machine:
         self.config = config
         self.command_line: list[str] = []
         self.monitor = Monitor(self.died)
+        self.journal = Journal()
         self._keep = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: Path | None = None
@@ -119,6 +125,7 @@ class Machine:
             self._process = background.spawn(self.command_line, subprocess.DEVNULL, log, log)
         self._remove.detach()
         self._remove = weakref.finalize(self, _remove, self._process, folder)
+        started.add(self)
         self.monitor.accept(lambda: self.alive)
 
     @property
@@ -139,14 +146,15 @@ class Machine:
     def wire(self) -> Wire:
         """The machine by GDB's remote protocol, opened once. Close it before GDB takes over."""
         if self._wire is None or self._wire.closed:
-            self._wire = Wire(self.gdb_socket, self.died)
+            self._wire = Wire(self.gdb_socket, self.died, self.journal)
         return self._wire
 
     @property
     def injector(self) -> Injector:
         """What raises interrupts from outside."""
         if self._injector is None:
-            self._injector = Injector(self._in_folder(QTEST_SOCKET), self.monitor, self.died)
+            socket = self._in_folder(QTEST_SOCKET)
+            self._injector = Injector(socket, self.monitor, self.died, self.journal)
         return self._injector
 
     def console(self) -> str:
@@ -169,6 +177,10 @@ class Machine:
     def firmware_log(self) -> str:
         """What SeaBIOS logged by port 0x402."""
         return self._log(FIRMWARE_LOG)
+
+    def logs(self) -> dict[str, str]:
+        """What all logs hold by the names of their files; of a huge one the end."""
+        return {name: self._log(name) for name in LOGS}
 
     def entries(self) -> Mapping[int, int]:
         """How often the machine came to each linear address of ROM code from another page.
@@ -305,7 +317,7 @@ class Machine:
         if self._execution is not None:
             self._execution.close()
         assert self._folder is not None
-        for name in (SERIAL_LOG, DEBUG_LOG, FIRMWARE_LOG, QEMU_LOG, STDERR_LOG):
+        for name in LOGS:
             self._logs[name] = self._log(name)
             if self._keep is not None and (self._folder / name).exists():
                 self._keep.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from harness.errors import MachineError, WaitTimeout
 from harness.machine.control import GUEST_ENDED, REGISTERS, not_reached, stopped_elsewhere
+from harness.machine.journal import OTHER, REGISTERS_SET, RUN, STEP, WRITE, Journal
 from harness.machine.processor import parse_registers
 
 ANSWER_LIMIT = 10.0  # seconds, for an answer that needs no guest to run
@@ -26,12 +27,17 @@ class Wire:
     """The machine by GDB's remote protocol; implements Control.
 
     lost: makes the error to raise when QEMU is gone, from a sentence that says what was asked.
+    journal: where it notes what it does to the machine.
     """
 
     def __init__(
-        self, socket_path: Path, lost: Callable[[str], MachineError] = MachineError
+        self,
+        socket_path: Path,
+        lost: Callable[[str], MachineError] = MachineError,
+        journal: Journal | None = None,
     ) -> None:
         self._lost = lost
+        self._journal = journal or Journal()
         self._buffer = b""
         self._running = False
         self._processor: int | None = None
@@ -52,6 +58,7 @@ class Wire:
         one is looked at until one stops, and then that one. Raises MachineError for a processor
         that the machine does not have.
         """
+        self._journal.note(OTHER)
         self._processor = processor or 0
         self._look()
         self._processor = processor
@@ -66,6 +73,7 @@ class Wire:
         for name in values:
             if name not in REGISTERS:
                 raise MachineError(f"i386 has no register {name!r}; it has {', '.join(REGISTERS)}.")
+        self._journal.note(REGISTERS_SET, (item for pair in values.items() for item in pair))
         # All of them in one packet: QEMU takes single ones only after a talk about its layout.
         words = {**self.registers(), **values}.values()
         data = struct.pack("<16I", *(word & 0xFFFFFFFF for word in words))
@@ -92,6 +100,7 @@ class Wire:
 
     def write(self, address: int, data: bytes) -> None:
         """Write memory through the page tables, write-protected ROM included."""
+        self._journal.note(WRITE, (address, data))
         for offset in range(0, len(data), BLOCK):
             block = data[offset : offset + BLOCK]
             where = address + offset
@@ -103,6 +112,7 @@ class Wire:
 
     def run_to(self, *addresses: int, timeout: float = 10.0) -> int:
         """Continue until the next instruction is at one of the addresses; see Control."""
+        self._journal.note(RUN, addresses)
         if self._here(addresses) in addresses:
             self._resume("s")
             signal = self._wait_stop(time.monotonic() + timeout, addresses, timeout)
@@ -125,6 +135,7 @@ class Wire:
 
     def step(self, interrupts: bool = False) -> int:
         """Execute one instruction and return EIP; see Control."""
+        self._journal.note(STEP, (interrupts,))
         if interrupts:
             self._order("Qqemu.sstep=1", "let interrupts in while stepping")
         try:
@@ -139,6 +150,7 @@ class Wire:
 
     def cont(self) -> None:
         """Let the machine run, and return at once."""
+        self._journal.note(OTHER)
         self._resume("c")
 
     def interrupt(self) -> int:
@@ -171,6 +183,7 @@ class Wire:
         No packet may set the machine going, and each must have one answer, so `qRcmd` is none of
         these. An answer of E and two digits is QEMU's refusal; the caller looks at it.
         """
+        self._journal.note(OTHER)
         self._post(packets)
         return [self._answer() for _ in packets]
 
@@ -181,6 +194,7 @@ class Wire:
         WaitTimeout, with the machine stopped, when it has not stopped by itself in `timeout`
         seconds.
         """
+        self._journal.note(OTHER)
         self._post(packets)
         for packet in packets[:-1]:
             if (answer := self._answer()).startswith("E"):

@@ -6,8 +6,7 @@ from harness.report import lanes
 from harness.report.page import element, page, tag
 from harness.report.steps import CaseTimeline, Fold, Step, folded
 
-_STYLE = (
-    """\
+TIMELINE_STYLE = """\
 .complaints { border-left: 4px solid var(--failed); padding: .3rem .8rem; margin: .6rem 0;
   background: var(--band); }
 table { table-layout: fixed; width: 100%; font-size: 12.5px; border-collapse: separate;
@@ -25,8 +24,6 @@ tr.of-arrival td { background: var(--band); }
 summary { padding: 1px 8px 1px 4rem; color: var(--dim); font-size: 12.5px; cursor: pointer; }
 .ending { padding-left: 4rem; font-weight: 600; margin: .6rem 0; }
 """
-    + lanes.STYLE
-)
 
 _COLUMNS = (
     *(
@@ -43,7 +40,7 @@ _HEAD = tag("colgroup", "".join(tag("col", class_=kind) for kind, _ in _COLUMNS)
 
 def timeline_page(timeline: CaseTimeline) -> str:
     """The page of a timeline."""
-    return page(timeline.title, _STYLE, _body(timeline))
+    return page(timeline.title, TIMELINE_STYLE + lanes.STYLE, _body(timeline))
 
 
 def _body(timeline: CaseTimeline) -> Iterator[str]:
@@ -57,6 +54,11 @@ def _body(timeline: CaseTimeline) -> Iterator[str]:
         yield element("p", fact, class_="dim")
     if timeline.command:
         yield tag("p", element("code", timeline.command))
+    yield from timeline_body(timeline)
+
+
+def timeline_body(timeline: CaseTimeline) -> Iterator[str]:
+    """The lanes and the steps of a timeline, for a page that has TIMELINE_STYLE and lanes.STYLE."""
     items = folded(timeline.steps, timeline.arrivals)
     yield lanes.lanes(items, timeline.arrivals)
     titles = "".join(element("th", title, class_=kind) for kind, title in _COLUMNS)

@@ -1,15 +1,58 @@
-"""`inv test`: the suite of the checkout, and a status that tells failure from misuse."""
+"""`inv test`: the suite of the checkout, what it leaves, and a status that tells the outcome."""
 
+import json
+import signal
+import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from harness.errors import HarnessError
+from harness.suite.run import Selection, seed_of
+from harness.suite.runs import Runs
 from tests.commands.verbs import Inv
 
 SUITE = """
 def test_good(): pass
 def test_bad(): assert False
 """
+
+ON_A_MACHINE = """
+from pathlib import Path
+import pytest
+from guests.build import build_guest, write_guest
+from harness.guest import load_guest
+from harness.rom import load_rom
+from rom.backends import BACKENDS
+from rom.build import write_image
+from rom.image import build_image
+
+HERE = Path(__file__).parent
+
+@pytest.fixture(scope="session")
+def wedge_rom():
+    return load_rom(write_image(build_image(BACKENDS["bare"]), HERE))
+
+@pytest.fixture(scope="session")
+def wedge_guest():
+    return load_guest(write_guest(build_guest("checks"), HERE))
+
+def test_bad(booted):
+    booted.clear_log()
+    booted.call("DisableInterrupts")
+    booted.machine.injector.keyboard_byte(0x1C)
+    booted.settle()
+    booted.call("EnableInterrupts")
+    assert booted.log() == []
+"""
+
+
+def with_suite(copy: Path, text: str) -> Path:
+    """The checkout with these tests as its suite."""
+    (copy / "tests").mkdir()
+    (copy / "tests" / "test_it.py").write_text(text)
+    return copy
 
 
 @pytest.mark.parametrize(
@@ -19,8 +62,184 @@ def test_bad(): assert False
 def test_the_status_tells_what_became_of_the_tests_selected(
     inv: Inv, copy: Path, selected: str, status: int, said: str
 ) -> None:
-    (copy / "tests").mkdir()
-    (copy / "tests/test_it.py").write_text(SUITE)
-    done = inv.of(copy)("test", "--k", selected, "--workers", "0")
+    root = with_suite(copy, SUITE)
+    done = inv.of(root)("test", "--k", selected, "--workers", "0", "--json", "out.json")
     assert done.returncode == status, done.stderr
     assert said in done.stdout
+    data = json.loads((inv.folder / "out.json").read_text())
+    assert data["verdict"] == ("pass", "fail", "error")[status]
+    report = root / "build" / "report"
+    assert {path.name for path in report.iterdir()} >= {"test.html", "test.json", "test.xml"}
+    assert len(list(ET.parse(report / "test.xml").iter("testcase"))) == int(status < 2)
+
+
+def test_a_failed_test_leaves_all_that_is_needed_to_look_into_it(inv: Inv, copy: Path) -> None:
+    root = with_suite(copy, ON_A_MACHINE)
+    done = inv.of(root)("test", "--workers", "0", "--seed", "5")
+    report = root / "build" / "report"
+    [test] = json.loads((report / "test.json").read_text())["tests"]
+    command = "inv test tests/test_it.py::test_bad --gdb --seed 5"
+    assert done.returncode == 1
+    assert f"all that is needed: build/report/{test['folder']}\n" in done.stdout
+    assert f"in GDB, where it failed: {command}\n" in done.stdout
+    assert command in (report / "test.html").read_text()
+    names = {path.name for path in (report / test["folder"]).iterdir()}
+    assert names >= {"failure.txt", "machine.txt", "command-line.txt", "debug.log", "qemu.log"}
+    assert names >= {"bare-3.0.rom", "bare-3.0.json", "bare-3.0.elf", "bare-3.0.lst", "checks.elf"}
+    [machine] = test["machines"]
+    check_what_is_told(machine)
+
+
+def check_what_is_told(machine: dict[str, Any]) -> None:
+    """The machine of the test: what was done to it, how it stands, and each step."""
+    assert machine["did"] == [
+        *("writes 0 at entered", "writes 0 at depth", "writes 0 at deepest"),
+        "calls DisableInterrupts",
+        "byte 1c of the keyboard arrives",
+        "lets it run to returned (2 times)",
+        "calls EnableInterrupts",
+    ]
+    facts = dict(machine["facts"])
+    assert facts["stands at"] == "returned"
+    assert facts["guest's checks"].startswith("all ")
+    assert (facts["virtual IF"], facts["pending"]) == ("set", "none")
+    assert facts["handlers entered"].startswith("21 from returned")
+    timeline = machine["timeline"]
+    marks = [mark for step in timeline["steps"] for mark in step["marks"]]
+    wanted = [
+        "calls DisableInterrupts",
+        "byte 1c of the keyboard arrives",
+        "vector 21 is recorded",
+        "calls EnableInterrupts",
+        "vector 21 is delivered",
+        "EOI of line 1",
+        "the handler of 21 has ended",
+    ]
+    assert [mark for mark in marks if mark in wanted] == wanted
+    [arrival] = timeline["arrivals"]
+    assert timeline["steps"][arrival]["requested"] == [1]
+    assert timeline["ending"] == "The test ended here, at returned."
+
+
+def test_at_a_terminal_gdb_opens_where_the_test_failed(inv: Inv, copy: Path) -> None:
+    root = with_suite(copy, ON_A_MACHINE)
+    with inv.of(root).started("test", "tests/test_it.py::test_bad", "--gdb") as verb:
+        verb.read_until(r"\(gdb\) ")
+        verb.write("info symbol $eip\nprint/x *(int*)&entered\nquit\n")
+        assert verb.status() == 1
+    assert "returned in section .text" in verb.said
+    assert "$1 = 0x1" in verb.said
+
+
+def test_gdb_has_nothing_to_do_where_all_holds(inv: Inv, copy: Path) -> None:
+    root = with_suite(copy, SUITE)
+    done = inv.of(root)("test", "--gdb", "--k", "good")
+    assert done.returncode == 0, done.stdout
+    assert not (root / "build").exists()
+
+
+NOW_AND_THEN = """
+from pathlib import Path
+
+def test_good(): pass
+def test_each_second(wedge_seed):
+    runs = Path(__file__).with_name("runs")
+    with runs.open("a") as file:
+        print(wedge_seed, file=file)
+    assert len(runs.read_text().split()) % 2
+"""
+
+
+def test_runs_in_a_row_go_to_their_end_and_tell_who_failed_when(inv: Inv, copy: Path) -> None:
+    root = with_suite(copy, NOW_AND_THEN)
+    done = inv.of(root)("test", "--workers", "0", "--repeat", "3", "--json", "out.json")
+    assert done.returncode == 1
+    seeds = (root / "tests" / "runs").read_text().split()
+    assert len(set(seeds)) == 3
+    runs = json.loads((inv.folder / "out.json").read_text())["runs"]
+    assert [str(run["seed"]) for run in runs] == seeds
+    assert [run["verdict"] for run in runs] == ["pass", "fail", "pass"]
+    [(node, folder)] = runs[1]["failures"].items()
+    assert node == "tests/test_it.py::test_each_second"
+    assert (Path(folder) / "failure.txt").is_file()
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("run 1 of 3  pass   2 passed, ")
+    assert lines[0].endswith(f"seed {seeds[0]}")
+    assert "failed in 1 of 3 runs" in lines
+    assert f"    run 2, seed {seeds[1]}: {Path(folder).relative_to(inv.folder)}" in lines
+    assert lines[-1].startswith("fail  3 runs, 1 not passed, 1 tests failed, ")
+    assert "1 failed" in (root / "build/report/run-2/output.txt").read_text()
+
+
+LOADED = """
+import os, time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+def test_is_loaded():
+    if "wl" in os.environ["TMPDIR"].rpartition("/")[2]:
+        (HERE / "load").touch()
+        time.sleep(600)  # until it is ended
+    end = time.monotonic() + 60
+    while not (HERE / "load").exists():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+"""
+
+
+def test_the_last_runs_are_loaded_by_another_which_ends_with_them(inv: Inv, copy: Path) -> None:
+    root = with_suite(copy, LOADED)
+    words = ("--repeat", "1", "--loaded", "1", "--seed", "7")
+    done = inv.of(root)("test", "--workers", "0", *words)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[0].endswith("seed 7, loaded")
+
+
+HANGING = """
+import time
+from pathlib import Path
+
+def test_1_bad(): assert False
+def test_2_hangs():
+    print("hangs", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_an_interrupted_run_leaves_what_it_knew(inv: Inv, copy: Path) -> None:
+    root = with_suite(copy, HANGING)
+    with inv.of(root).started("test", "--workers", "0", PYTEST_ADDOPTS="-s") as verb:
+        verb.read_until("hangs\r")
+        verb.process.send_signal(signal.SIGINT)
+        assert verb.status() == 130
+    report = root / "build" / "report"
+    data = json.loads((report / "test.json").read_text())
+    assert data["counts"]["fail"] == 1
+    assert "interrupted" in data["note"]
+    assert len(list(ET.parse(report / "test.xml").iter("testcase"))) >= 1
+    assert not [path.name for path in report.iterdir() if path.name.startswith(".test")]
+
+
+@pytest.mark.parametrize(
+    ("times", "loaded", "gdb", "said"),
+    [
+        (0, 0, False, "0 runs cannot be made"),
+        (2, 3, False, "3 of 2 runs cannot be loaded"),
+        (2, 0, True, "GDB ends with one run"),
+    ],
+)
+def test_numbers_of_runs_that_make_no_sense_are_refused(
+    times: int, loaded: int, gdb: bool, said: str
+) -> None:
+    with pytest.raises(HarnessError, match=said):
+        Runs(Path(), times, loaded, gdb)
+
+
+def test_seeds_and_workers_that_are_no_numbers_are_refused() -> None:
+    for text in ("x", "-1", str(1 << 32)):
+        with pytest.raises(HarnessError, match="is no seed; give a number from 0 to 4294967295"):
+            seed_of(text)
+    assert (seed_of(""), seed_of("0")) == (None, 0)
+    with pytest.raises(HarnessError, match="'many' is no number of workers"):
+        Selection(Path(), workers="many")

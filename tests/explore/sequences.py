@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
@@ -26,6 +26,12 @@ def sequences(examples: int, steps: int) -> settings:
         print_blob=False,
         suppress_health_check=list(HealthCheck),
     )
+
+
+def run_sequences(machine: type["Sequences"], chosen: settings, number: int | None) -> None:
+    """Run these sequences; a number is their seed, instead of the one that they always have."""
+    seeded = machine if number is None else seed(number)(machine)
+    run_state_machine_as_test(seeded, settings=chosen)
 
 
 class Sequences(RuleBasedStateMachine):
@@ -55,8 +61,10 @@ class Sequences(RuleBasedStateMachine):
         return possible(self.model)
 
 
-def check_sequences(ready: Callable[[], Booted], folder: Path, examples: int, steps: int) -> None:
-    """Play random sequences on the guest that `ready` gives, beside the model.
+def check_sequences(
+    ready: Callable[[], Booted], folder: Path, examples: int, steps: int, number: int | None = None
+) -> None:
+    """Play random sequences on the guest that `ready` gives, beside the model; see run_sequences.
 
     A difference is made short, written to a file in the folder, and told. On a machine hypothesis
     would take minutes to make it short, so that is left to `shrink`.
@@ -94,9 +102,8 @@ def check_sequences(ready: Callable[[], Booted], folder: Path, examples: int, st
         return None
 
     try:
-        run_state_machine_as_test(
-            OnTheRom, settings=settings(sequences(examples, steps), phases=[Phase.generate])
-        )
+        chosen = settings(sequences(examples, steps), phases=[Phase.generate])
+        run_sequences(OnTheRom, chosen, number)
     except AssertionError:
         if not found:
             raise

@@ -3,14 +3,13 @@
 from collections import Counter
 
 import pytest
-from hypothesis.stateful import run_state_machine_as_test
 
 from harness.explore.happenings import eoi
 from harness.explore.model import IF, NMI, Impossible, Model
 from harness.explore.pic import CASCADE, FIRST_VECTOR
 from harness.explore.scene import Allowance, Frame, Place
 from harness.explore.script import Event
-from tests.explore.sequences import Sequences, sequences
+from tests.explore.sequences import Sequences, run_sequences, sequences
 
 MOST_EVENTS = 150
 """More than it takes to let all handlers of a sequence end."""
@@ -89,7 +88,7 @@ def test_what_cannot_happen_changes_nothing(lazy: bool) -> None:
         assert model.state() == before
 
 
-def test_with_no_allowance_used_a_lazy_rom_is_the_bare_machine() -> None:
+def test_with_no_allowance_used_a_lazy_rom_is_the_bare_machine(wedge_seed: int | None) -> None:
     class OnBoth(Sequences):
         def __init__(self) -> None:
             super().__init__()
@@ -103,11 +102,11 @@ def test_with_no_allowance_used_a_lazy_rom_is_the_bare_machine() -> None:
             if self.model.used <= {Allowance.ACCEPTED_EARLY}:
                 assert self.model.without_accepted() == self.ideal.state()
 
-    run_state_machine_as_test(OnBoth, settings=sequences(examples=100, steps=30))
+    run_sequences(OnBoth, sequences(examples=100, steps=30), wedge_seed)
 
 
 @both
-def test_each_edge_is_delivered_once(lazy: bool) -> None:
+def test_each_edge_is_delivered_once(lazy: bool, wedge_seed: int | None) -> None:
     class Counted(Sequences):
         def __init__(self) -> None:
             super().__init__()
@@ -144,4 +143,4 @@ def test_each_edge_is_delivered_once(lazy: bool) -> None:
             came = Counter(vector - FIRST_VECTOR for vector in model.delivered)
             assert {line: came[line] for line in self.edges} == dict(self.edges)
 
-    run_state_machine_as_test(Counted, settings=sequences(examples=80, steps=30))
+    run_sequences(Counted, sequences(examples=80, steps=30), wedge_seed)

@@ -20,11 +20,12 @@ def test_a_rom_does_what_the_model_does(
     machine_config: MachineConfig,
     wedge_rom: Rom,
     wedge_guest: GuestFile,
+    wedge_seed: int | None,
 ) -> None:
     def ready() -> Booted:
         return machine_pool.ready(machine_config, wedge_rom, wedge_guest)
 
-    check_sequences(ready, FOLDER, examples=25, steps=25)
+    check_sequences(ready, FOLDER, examples=25, steps=25, number=wedge_seed)
 
 
 def test_a_difference_is_made_short_and_kept_as_a_file(

@@ -15,11 +15,12 @@ from rich.console import Console
 from ci.matrix.cell import Cell, Result, read_junit, run_cell
 from ci.matrix.child import Stopped
 from ci.matrix.plan import read_plan
-from ci.matrix.run import MatrixReport, MatrixRequest, chosen, run_matrix
+from ci.matrix.report import MatrixReport
+from ci.matrix.run import MatrixRequest, chosen, run_matrix
 from ci.matrix.table import show_matrix
 from harness.errors import HarnessError
 from tests.commands.test_signals import told, wait
-from tests.commands.verbs import Inv, clean_inv, program
+from tests.commands.verbs import Inv, clean_inv, copy_of_checkout, program
 
 GO = threading.Event()
 TESTS = ("tests/matrix/test_differences.py", "tests/descriptors/test_shadow.py")
@@ -113,8 +114,18 @@ def test_a_qemu_that_is_not_to_be_had_makes_errors_of_its_own_cells_alone(
     assert report.verdict == "error"
     assert "1 of 1 cells" in said[-1]
     data = json.loads(json.dumps(report.as_data()))
-    keys = {"qemu", "machine", "backend", "verdict", "seconds", "tests", "failures", "detail"}
-    assert data["cells"][0].keys() == keys
+    keys = {
+        "qemu",
+        "machine",
+        "backend",
+        "verdict",
+        "seconds",
+        "tests",
+        "failures",
+        "detail",
+        "report",
+    }
+    assert data["cells"][0].keys() == keys | {"report"}
 
 
 def test_an_unknown_version_is_refused() -> None:
@@ -163,12 +174,18 @@ def test_what_was_fetched_is_removed_by_the_verb(inv: Inv) -> None:
     assert not cache.exists()
 
 
-def test_ctrl_c_ends_the_verb_and_all_its_cells(inv: Inv) -> None:
+def test_ctrl_c_ends_the_verb_and_all_its_cells_and_leaves_what_was_known(
+    inv: Inv, tmp_path: Path
+) -> None:
+    copy = copy_of_checkout(tmp_path)
     fifo = inv.folder / "fifo"
     fake = program(inv.folder / "fake", f"echo >'{fifo}'; exec sleep 600")
     words = ("matrix", "--qemu", fake, "--machine", "pc", "--workers", "2")
-    with told(fifo) as reader, inv.started(*words) as verb:
+    with told(fifo) as reader, inv.of(copy).started(*words) as verb:
         wait(reader)
         verb.process.send_signal(signal.SIGINT)
         assert verb.status() == 130
         assert "Traceback" not in verb.said
+    page = (copy / "build/report/matrix.html").read_text()
+    assert "The run was stopped" in page
+    assert (copy / "build/report/matrix.xml").exists()
