@@ -1,6 +1,6 @@
 """The verbs of the kit: each a few lines that call the library. `inv --help VERB` explains it."""
 
-import subprocess
+import signal
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, replace
@@ -32,6 +32,7 @@ from harness.explore.script import Script
 from harness.explore.sweep import SweepRequest
 from harness.explore.sweep import sweep as sweep_calls
 from harness.explore.table import show_difference, show_outcome, show_sweep, show_timeline
+from harness.front import run_in_front
 from harness.guest import load_guest
 from harness.machine.config import MachineConfig
 from harness.report.terminal import show_bound, show_header, show_log, show_trouble, shown
@@ -211,7 +212,7 @@ def test(ctx: Context, k: str = "", workers: str = "auto") -> None:
         command = [sys.executable, "-m", "pytest", "-n", workers, str(ROOT / "tests")]
         if k:
             command += ["-k", k]
-        status = subprocess.run(command, cwd=ROOT, check=False).returncode
+        status = run_in_front(command, signal.SIGINT, ROOT)
         # pytest: 1 says that tests failed; 2 to 5 that it was stopped, misused, or found no test.
         if status:
             raise SystemExit(cli.FAILED if status == 1 else cli.COULD_NOT_ASK)

@@ -5,6 +5,7 @@ files in its pytest configuration (`wedge_rom`, `wedge_guest`) or on the command
 fixtures. It may as well override `wedge_rom`, `wedge_guest` or `machine_config`.
 """
 
+import os
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from harness.booted import Booted, BootedMachine
 from harness.errors import HarnessError
 from harness.guest import GuestFile, load_guest
+from harness.machine import background
 from harness.machine.config import MachineConfig
 from harness.machine.debugger import Debugger
 from harness.machine.injector import Injector
@@ -38,6 +40,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         option = "--" + name.replace("_", "-")
         group.addoption(option, dest=name, metavar=value, default=None, help=text)
         parser.addini(name, text, default="")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """End a worker of xdist with the process that gives it its tests, however that ends."""
+    if hasattr(config, "workerinput"):
+        background.die_with(os.getppid())
 
 
 def _setting(config: pytest.Config, name: str) -> str:
