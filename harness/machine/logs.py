@@ -7,9 +7,12 @@ them while QEMU writes: a hole in the file keeps every place where it was (fallo
 import asyncio
 import ctypes
 import os
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+from harness.errors import MachineError
 
 KEPT = 1 << 20
 """Bytes of a log that can always be read, from its end."""
@@ -19,6 +22,9 @@ MOST = 1 << 24
 
 TRIM_EVERY = 0.2
 """Seconds between two looks; a guest writes a few megabytes a second."""
+
+_PROBE = 1 << 16
+"""Bytes: what is left in a file system's last blocks is no room."""
 
 _KEEP_SIZE, _PUNCH_HOLE = 1, 2
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -64,6 +70,18 @@ class Logs:
         while runs():
             await asyncio.sleep(TRIM_EVERY)
             self.trim()
+
+    def check_room(self) -> None:
+        """Raise MachineError where no log can grow."""
+        try:
+            with tempfile.TemporaryFile(dir=self._folder) as probe:
+                probe.write(bytes(_PROBE))
+                probe.flush()
+        except OSError as error:
+            raise MachineError(
+                f"The temporary folder {self._folder} takes no more ({error.strerror}), so that "
+                "what the guest wrote is lost; make room there, or set TMPDIR to another."
+            ) from error
 
     def end(self, keep: Path | None) -> None:
         """Remember what the logs hold; keep: a folder to leave them in."""

@@ -166,6 +166,11 @@ class Monitor:
     def _ask(self, coroutine: Coroutine[Any, Any, T], timeout: float, command: str) -> T:
         try:
             return background.run(coroutine, timeout, f"QMP command {command}")
+        except WaitTimeout:
+            raise WaitTimeout(
+                f"QEMU did not answer the QMP command {command} within {timeout:g} s: "
+                "it hangs, or this machine is too busy to run it."
+            ) from None
         except ExecuteError as error:
             raise MachineError(f"QEMU refused the QMP command {command}: {error}") from error
         except (ExecInterruptedError, QMPError, OSError, EOFError) as error:

@@ -26,7 +26,6 @@ from harness.machine.config import (
     MachineConfig,
     command_line,
 )
-from harness.machine.console import readable
 from harness.machine.ending import (
     EXIT_IS_A_SHUTDOWN,
     GUEST_SHUTDOWN,
@@ -42,6 +41,7 @@ from harness.machine.injector import Injector
 from harness.machine.logs import Logs
 from harness.machine.monitor import Monitor
 from harness.machine.names import reachable
+from harness.machine.picture import general_registers, last_lines
 from harness.machine.snapshot import empty_qcow2
 from harness.machine.wire import Wire
 
@@ -53,7 +53,6 @@ QUIT_LIMIT = 10.0  # seconds
 EXIT_LIMIT = 2.0  # seconds, for a QEMU that was told to end, or has let go of a connection
 LOW_MEMORY_SIZE = 1 << 20  # bytes; a ROM and its block are below
 DISCONNECTED = "QEMU closed the connection of its monitor and ran on, so that it was ended."
-LINE_SHOWN = 200  # characters of a console line in a picture, from its end
 SOCKET_PATH_LIMIT = 107  # bytes; sockaddr_un, unix(7)
 
 
@@ -184,6 +183,11 @@ class Machine:
         """What SeaBIOS logged by port 0x402."""
         return self._log(FIRMWARE_LOG)
 
+    def check_logs(self) -> None:
+        """Raise MachineError when the disk is full, and the logs do not hold what was written."""
+        if self._logs is not None:
+            self._logs.check_room()
+
     def entries(self) -> Mapping[int, int]:
         """How often the machine came to each linear address of ROM code from another page.
 
@@ -216,7 +220,7 @@ class Machine:
             self._ended = self._quit()
             return self._ended
         try:
-            registers = _general(self.monitor.hmp("info registers"))
+            registers = general_registers(self.monitor.hmp("info registers"))
         except HarnessError as error:
             registers = f"not to be had: {error}"
         if self._execution is not None:
@@ -285,7 +289,7 @@ class Machine:
         elif self.alive:
             try:
                 state = f"QEMU is {self.monitor.status()}."
-                registers = _general(self.monitor.hmp("info registers"))
+                registers = general_registers(self.monitor.hmp("info registers"))
             except HarnessError as error:
                 state, registers = f"QEMU does not answer: {error}", ""
         else:
@@ -294,9 +298,9 @@ class Machine:
         parts = [
             state,
             registers,
-            _last("serial console", self.console()),
-            _last("debug console", self.debug_console()),
-            _last("QEMU's standard error", self._log(STDERR_LOG)),
+            last_lines("serial console", self.console()),
+            last_lines("debug console", self.debug_console()),
+            last_lines("QEMU's standard error", self._log(STDERR_LOG)),
             f"command line: {shlex.join(self.command_line)}",
         ]
         return "\n".join(part for part in parts if part)
@@ -376,20 +380,6 @@ def _spawn(command: list[str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
         raise MachineError(
             f"{command[0]} cannot be started: {error.strerror}; name another QEMU."
         ) from error
-
-
-def _general(registers: str) -> str:
-    """`info registers` without the floating point and vector registers."""
-    return registers.strip().replace("\r", "").split("\nFCW=")[0]
-
-
-def _last(title: str, text: str) -> str:
-    lines = [f"  {_short(line)}" for line in readable(text)[-10:]]
-    return "\n".join([f"last lines of the {title}:", *lines] * bool(lines))
-
-
-def _short(line: str) -> str:
-    return line if len(line) <= LINE_SHOWN else f"... {line[-LINE_SHOWN:]}"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
