@@ -8,8 +8,8 @@ from pathlib import Path
 
 from harness.machine import background
 
-GRACE = 10.0
-"""Seconds that it has to clean up; then it is killed."""
+GRACE = 15.0
+"""Seconds that it has to clean up; then it is killed. pytest gives its own workers 10."""
 
 
 def run_in_front(command: Sequence[str], stop: signal.Signals, folder: Path | None = None) -> int:

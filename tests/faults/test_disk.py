@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import MachineError
 from harness.guest import GuestFile
-from harness.machine.config import SNAPSHOT_IMAGE, MachineConfig
+from harness.machine.config import DEBUG_LOG, SNAPSHOT_IMAGE, MachineConfig
 from harness.machine.logs import Logs
 from harness.machine.process import Machine
 from harness.machine.snapshot import Snapshot
