@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from harness import cli
 from harness.machine import folder
 from harness.machine.folder import OwnFolder
 from tests.commands.test_signals import told, wait
@@ -93,20 +92,20 @@ def qemu(inv: Inv, fifo: Path, then: str) -> Path:
     return program(inv.folder / "qemu-system-i386", f"echo >'{fifo}'; exec {then}")
 
 
-VERBS: dict[str, Begin] = {
-    "boot": a_boot,
-    "test": a_test,
-    "explore": an_explore,
-    "matrix": a_matrix,
-}
+ENDED: tuple[tuple[Begin, str], ...] = (
+    (a_boot, "KILL"),
+    *((begin, how) for begin in (a_test, an_explore, a_matrix) for how in SIGNALS),
+)
 
 
-@pytest.mark.parametrize(("verb", "how"), [(v, h) for v in VERBS for h in SIGNALS][1:])
+@pytest.mark.parametrize(
+    ("begin", "how"), ENDED, ids=lambda value: getattr(value, "__name__", value)
+)
 def test_a_verb_that_is_ended_takes_all_with_it(
-    inv: Inv, monkeypatch: pytest.MonkeyPatch, verb: str, how: str
+    inv: Inv, monkeypatch: pytest.MonkeyPatch, begin: Begin, how: str
 ) -> None:
     fifo, number = inv.folder / "fifo", SIGNALS[how]
-    words, mine = VERBS[verb](inv, fifo, number)
+    words, mine = begin(inv, fifo, number)
     path = f"{inv.folder}{os.pathsep}{os.environ['PATH']}"
     with told(fifo) as reader, mine.started(*words, PATH=path) as started:
         wait(reader)
@@ -150,10 +149,9 @@ def test_what_only_looks_like_a_folder_of_the_kits_is_left(kit: Kit) -> None:
     kit.temporary.mkdir()
 
 
-def test_a_terminal_that_is_closed_ends_a_verb_as_sigterm_does() -> None:
-    with pytest.raises(SystemExit) as end, cli.verb():
-        os.kill(os.getpid(), signal.SIGHUP)
-        signal.pause()
+def test_a_terminal_that_is_closed_ends_a_verb_as_sigterm_does(kit: Kit) -> None:
+    with pytest.raises(SystemExit) as end:
+        kit.ask(lambda: signal.raise_signal(signal.SIGHUP))
     assert end.value.code == 129
 
 
