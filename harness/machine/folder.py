@@ -6,6 +6,7 @@ folder removes it.
 """
 
 import fcntl
+import itertools
 import os
 import re
 import shutil
@@ -19,7 +20,8 @@ from typing import Self
 
 from harness.errors import MachineError
 
-_NAME = re.compile(r"wedge-\d+-\w{8}")
+_NAME = re.compile(r"wedge-\d+-\d+")
+"""The process and a number of its own: short, for the folder's path is that of sockets, too."""
 
 
 class OwnFolder:
@@ -35,7 +37,7 @@ class OwnFolder:
         except FileNotFoundError as error:
             raise MachineError(f"{error.strerror}; set TMPDIR to one with room.") from error
         _remove_abandoned(temporary)
-        self.path, lock = _make()
+        self.path, lock = _make(temporary)
         self._finalizer = weakref.finalize(self, _remove, self.path, lock)
 
     def __enter__(self) -> Self:
@@ -59,11 +61,14 @@ class OwnFolder:
         self._finalizer()
 
 
-def _make() -> tuple[Path, int]:
+def _make(temporary: Path) -> tuple[Path, int]:
     """A new folder, and the descriptor that holds its lock."""
-    while True:
+    for number in itertools.count():
+        path = temporary / f"wedge-{os.getpid()}-{number}"
         try:
-            path = Path(tempfile.mkdtemp(prefix=f"wedge-{os.getpid()}-"))
+            path.mkdir(0o700)
+        except FileExistsError:
+            continue
         except OSError as error:
             raise MachineError(
                 f"The temporary folder {error.filename} cannot be made: {error.strerror}; "
@@ -74,6 +79,7 @@ def _make() -> tuple[Path, int]:
             if _locked(lock) and os.fstat(lock).st_nlink:
                 return path, lock
             os.close(lock)
+    raise AssertionError("count() has no end")
 
 
 def _locked(folder: int) -> bool:

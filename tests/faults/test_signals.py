@@ -136,11 +136,11 @@ def test_a_folder_that_somebody_holds_is_not_removed(kit: Kit) -> None:
 
 def test_what_only_looks_like_a_folder_of_the_kits_is_left(kit: Kit) -> None:
     others = [
-        kit.temporary / name for name in ("wedge-abcdefgh", "wedge-1-abc", "wedge-gdb-123456")
+        kit.temporary / name for name in ("wedge-abcdefgh", "wedge-12345678", "wedge-gdb-123456")
     ]
     for other in others:
         other.mkdir()
-    file = kit.temporary / "wedge-1-abcdefgh"
+    file = kit.temporary / "wedge-1-2"
     file.write_text("")
     start_anew()
     assert all(other.is_dir() for other in others)
