@@ -75,13 +75,6 @@ def test_a_read_only_checkout_without_a_build_names_what_cannot_be_written(
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_read_only_checkout_cannot_keep_the_notes_of_a_sweep(inv: Inv, root: Path) -> None:
-    done = closed_to(inv, root, "explore", "--call", "GetTR")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert f"notes of the sweep cannot be kept in {root}/build/explore: Permission" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-
-
 def test_all_paths_may_have_spaces_and_letters_that_are_not_ascii(inv: Inv, root: Path) -> None:
     temporary = inv.temporary / "ü b"
     temporary.mkdir()

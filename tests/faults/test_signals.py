@@ -93,8 +93,9 @@ def qemu(inv: Inv, fifo: Path, then: str) -> Path:
 
 
 ENDED: tuple[tuple[Begin, str], ...] = (
-    (a_boot, "KILL"),
-    *((begin, how) for begin in (a_test, an_explore, a_matrix) for how in SIGNALS),
+    (a_boot, "KILL"),  # SIGTERM: tests/commands/test_signals.py
+    (a_matrix, "KILL"),
+    *((begin, how) for begin in (a_test, an_explore) for how in SIGNALS),
 )
 
 
