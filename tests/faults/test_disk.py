@@ -63,6 +63,21 @@ def test_a_disk_that_is_full_before_the_start_is_named(
         Machine(MachineConfig(snapshot=True)).start()
 
 
+def test_output_that_finds_the_disk_full_is_an_error(kit: Kit) -> None:
+    def verb() -> None:
+        with Path("/dev/full").open("wb", buffering=0) as full:
+            full.write(b"all held")
+
+    answer = kit.ask(verb)
+    assert (answer.status, answer.said) == (2, "error: No space left on device")
+
+
+def test_a_file_that_cannot_be_used_is_named_whichever_it_is(kit: Kit) -> None:
+    answer = kit.ask((kit.folder / "gone").read_bytes)
+    assert answer.status == 2
+    assert answer.said == f"error: {kit.folder}/gone: No such file or directory"
+
+
 def test_a_text_that_may_have_been_lost_is_no_failed_check(
     kit: Kit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
