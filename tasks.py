@@ -24,13 +24,13 @@ from harness.doctor.examine import examine
 from harness.doctor.machine import this_machine
 from harness.doctor.show import show_diagnosis
 from harness.errors import HarnessError
-from harness.explore.picture import picture_case, picture_sweep
+from harness.explore.picture import picture_sweep
 from harness.explore.proof import Proof, prove
-from harness.explore.replay import check_build, debug_replay, read, replay_script
-from harness.explore.script import Script
+from harness.explore.replay import check_build, debug_replay, read
+from harness.explore.rerun import rerun
 from harness.explore.sweep import SweepRequest
 from harness.explore.sweep import sweep as sweep_calls
-from harness.explore.table import show_difference, show_outcome, show_sweep, show_timeline
+from harness.explore.table import show_sweep
 from harness.guest import load_guest
 from harness.machine.config import MachineConfig
 from harness.report.terminal import show_bound, show_header, show_log, show_trouble, shown
@@ -326,21 +326,10 @@ def _replay(file: Path, json: str, picture: bool) -> None:
         if debug_replay(replay, rom, guest, MachineConfig()):
             raise SystemExit(cli.FAILED)
         return
-    console = Console()
-    if isinstance(replay, Script):
-        difference = replay_script(replay, rom, guest, MachineConfig())
-        show_difference(console, replay, difference)
-        bad, data = difference is not None, {"difference": difference and asdict(difference)}
-    else:
-        outcome, timeline, page = picture_case(replay.case, file, rom, guest, MachineConfig())
-        show_outcome(console, outcome)
-        show_timeline(console, timeline)
-        console.print(f"the same as a page: {shown(page)}", highlight=False, soft_wrap=True)
-        bad, data = bool(outcome.complaints), asdict(outcome)
-    verdict = "fail" if bad else "pass"
+    data = rerun(Console(), replay, file, rom, guest)
     if json:
-        cli.write_json(json, {"verdict": verdict, "build_id": image.build_id} | data)
-    cli.end_with(verdict)
+        cli.write_json(json, {"build_id": image.build_id} | data)
+    cli.end_with(data["verdict"])
 
 
 @task(

@@ -15,7 +15,7 @@ from harness.guest import GuestFile, load_guest
 from harness.machine.config import MachineConfig
 from harness.machine.ending import DIED, TRIPLE_FAULT, Ending
 from harness.machine.process import Machine
-from harness.report.log import Check, Log
+from harness.report.log import PASS, Check, Log
 from harness.rom import LocatedRom, Rom, load_rom, locate_rom
 from harness.seed import seed_case
 from harness.watch import Watch
@@ -25,6 +25,7 @@ POLL = 0.02
 
 _REPORT = re.compile(r"^check (\S+) (pass|fail)(.*)$", re.M)
 _BOUND = re.compile(r"^bound ([0-9a-f]+) of ([0-9a-f]+)$", re.M)
+_READY = re.compile(r"^ready$", re.M)
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def boot(
     progress: is told what goes on, a line at a time. show: is given what a foreign guest writes to
     its serial console, as it comes. With `execution` in the configuration the calls are counted.
     Raises HarnessError when the kit could not ask: a file is missing or is of no kind that QEMU
-    boots, QEMU is missing, does not start or dies.
+    boots, QEMU is missing, does not start or dies, or there is no room for what the guest says.
     """
     rom = load_rom(request.rom)
     guest = load_guest(request.guest)
@@ -104,6 +105,8 @@ def boot(
         else:
             watch = Watch(machine.console_from, request.until, show)
             _boot_foreign(machine, rom, request, report, progress, watch)
+        if report.log.verdict != PASS:
+            machine.check_logs()  # a text that was not seen may have been lost
         return report
 
 
@@ -119,6 +122,12 @@ def _boot_ours(
         log.check("guest/comes-to-ready", False, report.trouble.splitlines()[0])
         return
     _take_reports(machine, report)
+    if not _READY.search(machine.debug_console()):
+        machine.check_logs()
+        raise MachineError(
+            "The guest is at `ready` and what it reported is not whole: "
+            f"{machine.gdb_socket.parent} did not take it; set TMPDIR to another folder."
+        )
     log.check("guest/comes-to-ready", True)
     _found(report, booted.rom)
     _note_bound(machine, rom, report)

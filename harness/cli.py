@@ -78,10 +78,13 @@ def _usage_errors() -> Iterator[None]:
 def verb(json_file: str = "") -> Iterator[None]:
     """Turn what a verb raises into one sentence and the right exit status.
 
-    A JSON file that was asked for is written for an error, too. SIGTERM ends the verb as Ctrl-C
-    does, so that it cleans up.
+    A JSON file that was asked for is written for an error, too. SIGTERM and the end of the
+    terminal (SIGHUP, unless nohup holds it off) end the verb as Ctrl-C does, so that it cleans up.
     """
-    before = signal.signal(signal.SIGTERM, _end_by_signal)
+    ends = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        ends.append(signal.SIGHUP)
+    before = {number: signal.signal(number, _end_by_signal) for number in ends}
     try:
         yield
     except (HarnessError, RomError) as error:
@@ -93,8 +96,12 @@ def verb(json_file: str = "") -> Iterator[None]:
         raise Exit(str(interrupt) or "interrupted", INTERRUPTED) from None
     except BrokenPipeError:
         _quiet_end()
+    except OSError as error:  # no room, no permission, no more files to open
+        where = f"{error.filename}: " if error.filename else ""
+        raise Exit(f"error: {where}{error.strerror or error}", COULD_NOT_ASK) from None
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _end_by_signal(number: int, frame: FrameType | None) -> NoReturn:

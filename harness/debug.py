@@ -2,8 +2,6 @@
 
 import shutil
 import signal
-import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,9 +10,11 @@ from pathlib import Path
 from harness.boot import BootRequest
 from harness.booted import SOURCE_ROOT
 from harness.errors import HarnessError, MachineError, MissingTool, WaitTimeout
+from harness.front import run_in_front
 from harness.guest import GuestFile, load_guest
 from harness.machine.config import LINEAR_BASES
 from harness.machine.ending import DIED
+from harness.machine.folder import OwnFolder
 from harness.machine.process import Machine
 from harness.rom import OPTION_ROM_AREA, LocatedRom, Rom, load_rom, locate_rom
 
@@ -74,13 +74,13 @@ def run_gdb(script: Iterable[str], commands: Path | None = None) -> int:
     commands: run this GDB script instead of a prompt. Raises MissingTool, and HarnessError when
     GDB crashes.
     """
-    with tempfile.TemporaryDirectory(prefix="wedge-gdb-") as folder:
-        file = Path(folder) / "session.gdb"
+    with OwnFolder() as folder:
+        file = folder.path / "session.gdb"
         file.write_text("\n".join(script) + "\n")
         command = [find_gdb(), "-nx", "-q", "-x", str(file)]
         command += ["-batch", "-x", str(commands)] if commands else []
         with _interrupts_left_to_gdb():
-            status = subprocess.run(command, check=False).returncode
+            status = run_in_front(command, signal.SIGTERM)
     if status < 0:
         raise HarnessError(f"GDB was ended by the signal {signal.Signals(-status).name}.")
     return status

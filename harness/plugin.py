@@ -5,6 +5,7 @@ files in its pytest configuration (`wedge_rom`, `wedge_guest`) or on the command
 fixtures. It may as well override `wedge_rom`, `wedge_guest` or `machine_config`.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from harness.booted import Booted, BootedMachine
 from harness.errors import HarnessError
 from harness.guest import GuestFile, load_guest
+from harness.machine import background
 from harness.machine.config import MachineConfig
 from harness.machine.debugger import Debugger
 from harness.machine.injector import Injector
@@ -60,12 +62,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Set up what looks at failed tests, and the report."""
+    """Set up what looks at failed tests, and the report; a worker of xdist ends with its master."""
     given = config.getoption("wedge_report")
     gdb = config.getoption("wedge_gdb")
     report = config.invocation_params.dir / given if given else None
     seed = config.getoption("wedge_seed")
     if hasattr(config, "workerinput"):
+        background.die_with(os.getppid())
         named = config.workerinput.get(FOLDER)
         report = Path(named) if named else None
     else:

@@ -4,13 +4,17 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from elftools.common.exceptions import ELFError
+from elftools.construct import ConstructError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from harness.errors import HarnessError
 from harness.machine.control import Control
+
+T = TypeVar("T")
 
 OPTION_ROM_AREA = range(0xC0000, 0xE0000, 2048)
 """Where a guest looks for the ROM: it may start at each step (VMI ABI, section 1)."""
@@ -40,7 +44,7 @@ class Rom:
 def load_rom(path: Path) -> Rom:
     """Read `NAME.rom`, and `NAME.json` and `NAME.elf` where they stand beside it.
 
-    Raises HarnessError for an image that cannot be read or is no option ROM.
+    Raises HarnessError for a file that cannot be read, and for an image that is no option ROM.
     """
     try:
         content = path.read_bytes()
@@ -50,14 +54,31 @@ def load_rom(path: Path) -> Rom:
         raise HarnessError(
             f"{path} is no option ROM: it starts with {content[:2].hex(' ')} and not with 55 aa."
         )
-    manifest = path.with_suffix(".json")
-    symbols = path.with_suffix(".elf")
+    manifest, symbols = path.with_suffix(".json"), path.with_suffix(".elf")
     return Rom(
         path,
         content,
-        json.loads(manifest.read_text()) if manifest.exists() else {},
-        read_symbols(symbols) if symbols.exists() else {},
+        _beside(manifest, _read_manifest) if manifest.exists() else {},
+        _beside(symbols, read_symbols) if symbols.exists() else {},
     )
+
+
+def _beside(path: Path, read: Callable[[Path], Mapping[str, T]]) -> Mapping[str, T]:
+    """What a file beside an image holds."""
+    try:
+        return read(path)
+    except (OSError, ValueError, LookupError, TypeError, ELFError, ConstructError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error) or "it is cut short"
+        raise HarnessError(
+            f"{path} cannot be read: {reason}; build the ROM again, or remove the file."
+        ) from error
+
+
+def _read_manifest(path: Path) -> Mapping[str, Any]:
+    manifest = json.loads(path.read_text())
+    if not isinstance(manifest, dict):
+        raise ValueError("it is no JSON object")
+    return manifest
 
 
 def read_symbols(path: Path) -> dict[str, tuple[str, int]]:

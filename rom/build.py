@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from rom.errors import RomError
@@ -16,8 +17,12 @@ class BuildError(RomError):
 def write_file(path: Path, content: bytes) -> None:
     """Write beside, then rename: a reader finds the old file or the new one, never a half.
 
+    A file that holds this already is left as it is, be it on a medium that cannot be written.
     Raises BuildError when the folder cannot be made or written.
     """
+    with suppress(OSError):
+        if path.stat().st_size == len(content) and path.read_bytes() == content:
+            return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, beside = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)

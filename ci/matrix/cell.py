@@ -3,7 +3,6 @@
 import json
 import shutil
 import sys
-import tempfile
 import threading
 import time
 import xml.etree.ElementTree as ET
@@ -16,6 +15,7 @@ from typing import Any
 from ci.matrix.child import Done, Stopped, run
 from ci.matrix.plan import ROOT
 from harness.errors import HarnessError
+from harness.machine.folder import OwnFolder
 from harness.report.log import ERROR, FAIL, PASS
 
 BOOT_LIMIT = 90.0
@@ -200,13 +200,13 @@ def _environment(folder: Path) -> dict[str, str]:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """A folder with a short name, for it holds sockets; removed with what a killed test left."""
-    folder = Path(tempfile.mkdtemp(prefix="wm"))
-    try:
-        yield folder
-    finally:
-        for _ in range(20):  # a QEMU that is being killed may yet write
-            shutil.rmtree(folder, ignore_errors=True)
-            if not folder.exists():
-                break
-            time.sleep(0.1)
+    """A folder for one cell, removed with what a killed test left."""
+    with OwnFolder() as folder:
+        try:
+            yield folder.path
+        finally:
+            for _ in range(20):  # a QEMU that is being killed may yet write
+                shutil.rmtree(folder.path, ignore_errors=True)
+                if not folder.path.exists():
+                    break
+                time.sleep(0.1)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
+from harness.errors import HarnessError
 from harness.explore.job import Job, JobResult
 from rom.build import write_file
 
@@ -21,6 +22,18 @@ class Notes:
     """
 
     def __init__(self, folder: Path, name: str, fresh: bool = False) -> None:
+        try:
+            self._open(folder, name)
+            self._file.seek(0)
+            self.results = [] if fresh else list(_read(self._file.read()))
+            self._write(self.results)
+        except OSError as error:
+            raise HarnessError(
+                f"The notes of the sweep cannot be kept in {folder}: {error.strerror}; "
+                "make room there, or remove what is in the way."
+            ) from error
+
+    def _open(self, folder: Path, name: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for number in itertools.count(1):
             self.stem = folder / (name if number == 1 else f"{name}-{number}")
@@ -30,9 +43,6 @@ class Notes:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             self._file.close()
-        self._file.seek(0)
-        self.results = [] if fresh else list(_read(self._file.read()))
-        self._write(self.results)
 
     def __enter__(self) -> "Notes":
         return self

@@ -13,6 +13,8 @@ from typing import Generic, Protocol, TypeVar
 
 from harness.errors import HarnessError
 from harness.explore.job import Beat
+from harness.machine import background
+from harness.machine.folder import OwnFolder
 
 GRACE = 5.0
 """Seconds that a worker has to end its machine; then it is killed, and QEMU with it."""
@@ -67,7 +69,7 @@ class Workers(Generic[Task, Result]):
         self._processes: dict[Connection, BaseProcess] = {}
 
     def __enter__(self) -> "Workers[Task, Result]":
-        self._folder = tempfile.TemporaryDirectory(prefix="wedge-")
+        self._folder = OwnFolder()
         resource_tracker.ensure_running()  # the first start would do it, and let Ctrl-C in
         try:
             for _ in range(self._count):
@@ -86,14 +88,14 @@ class Workers(Generic[Task, Result]):
                 if process.is_alive():
                     process.kill()
                     process.join()
-            self._folder.cleanup()
+            self._folder.remove()
 
     def _start(self) -> Connection:
         # A worker must not hear Ctrl-C, from its first instruction on: the sweep's process does.
         with _no_interrupt():
             ours, theirs = self._context.Pipe()
             process = self._context.Process(
-                target=_work, args=(theirs, self._folder.name, self._doer), daemon=True
+                target=_work, args=(theirs, str(self._folder.path), self._doer), daemon=True
             )
             process.start()
             theirs.close()
@@ -159,6 +161,8 @@ class _Ended(Exception):
 
 
 def _work(pipe: Connection, folder: str, make: Callable[[], Doer[Task, Result]]) -> None:
+    if parent := multiprocessing.parent_process():
+        background.die_with(parent.pid or 0)
     tempfile.tempdir = folder
     doer = make()
     points = cases = 0

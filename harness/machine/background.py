@@ -41,28 +41,30 @@ def start(coroutine: Coroutine[Any, Any, None]) -> None:
     asyncio.run_coroutine_threadsafe(coroutine, _loop())
 
 
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when the thread that started it ends; parent: its pid."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the request above was made
+        os._exit(1)
+
+
 def spawn(
     command: Sequence[str],
-    stdin: int | IO[bytes],
-    stdout: int | IO[bytes],
-    stderr: int | IO[bytes],
+    stdin: int | IO[bytes] | None,
+    stdout: int | IO[bytes] | None,
+    stderr: int | IO[bytes] | None,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    own_session: bool = True,
 ) -> subprocess.Popen[bytes]:
     """Start a child that the kernel kills when this process ends, however it ends.
 
     environment: its whole environment, this process's unless told. folder: where it runs.
 
-    The child has a session of its own, so that Ctrl-C reaches us first and we can still ask it
-    how it stands. Raises OSError like subprocess.Popen.
+    With a session of its own Ctrl-C reaches us first, and we can still ask the child how it
+    stands. Raises OSError like subprocess.Popen.
     """
     parent = os.getpid()
-
-    def die_with_parent() -> None:
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it ended before the request above was made
-            os._exit(1)
-
     return _call(
         lambda: subprocess.Popen(
             command,
@@ -72,8 +74,8 @@ def spawn(
             env=environment,
             cwd=folder,
             bufsize=0,
-            start_new_session=True,
-            preexec_fn=die_with_parent,
+            start_new_session=own_session,
+            preexec_fn=lambda: die_with(parent),
         )
     )
 

@@ -100,7 +100,10 @@ class ExecutionLog:
             with self._log.open("wb", buffering=0) as log:
                 while True:
                     poll.poll()  # waits for a first writer; later, none left reads as an end
-                    data = os.read(self._reader, PIPE_SIZE)
+                    try:
+                        data = os.read(self._reader, PIPE_SIZE)
+                    except BlockingIOError:
+                        continue  # none was left, and `sync` has opened the pipe since
                     if not data:
                         return
                     whole, _, rest = (rest + data).rpartition(b"\n")

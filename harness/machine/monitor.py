@@ -45,7 +45,10 @@ class Monitor:
 
     def listen(self, socket: Path) -> None:
         """Open the socket that QEMU will connect to."""
-        background.run(self._client.start_server(str(socket)), 10.0, "the monitor's socket")
+        try:
+            background.run(self._client.start_server(str(socket)), 10.0, "the monitor's socket")
+        except (QMPError, OSError) as error:
+            raise MachineError(f"The monitor's socket {socket} cannot be made: {error}.") from error
 
     def accept(self, alive: Callable[[], bool], timeout: float = 30.0) -> None:
         """Wait until QEMU has connected; raises the `lost` error as soon as it is not alive."""
@@ -127,8 +130,8 @@ class Monitor:
         self.execute("cont")
 
     def quit(self) -> None:
-        """Ask QEMU to end; it may do so before it has answered."""
-        with suppress(MachineError):
+        """Ask QEMU to end; it may do so before it has answered, or be past answering."""
+        with suppress(MachineError, WaitTimeout):
             self.execute("quit", timeout=2.0)
 
     def system_reset(self) -> None:
@@ -163,10 +166,16 @@ class Monitor:
     def _ask(self, coroutine: Coroutine[Any, Any, T], timeout: float, command: str) -> T:
         try:
             return background.run(coroutine, timeout, f"QMP command {command}")
+        except WaitTimeout:
+            raise WaitTimeout(
+                f"QEMU did not answer the QMP command {command} within {timeout:g} s: "
+                "it hangs, or this machine is too busy to run it."
+            ) from None
         except ExecuteError as error:
             raise MachineError(f"QEMU refused the QMP command {command}: {error}") from error
         except (ExecInterruptedError, QMPError, OSError, EOFError) as error:
-            raise self._lost(f"QEMU ended before it answered the QMP command {command}") from error
+            self._set_disconnected()  # whoever makes the error must not ask us again
+            raise self._lost(f"QEMU did not answer the QMP command {command}") from error
 
     async def _accept(self, alive: Callable[[], bool]) -> bool:
         accepted = asyncio.ensure_future(self._client.accept())
@@ -189,6 +198,9 @@ class Monitor:
         recorder.cancel()
         for event in self._listener.clear():
             self._note(dict(event))
+        self._set_disconnected()
+
+    def _set_disconnected(self) -> None:
         with self._changed:
             self.connected = False
             self._changed.notify_all()

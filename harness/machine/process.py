@@ -2,16 +2,14 @@
 
 import os
 import shlex
-import shutil
 import subprocess
-import tempfile
 import time
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from harness.errors import HarnessError, MachineDied, MachineError, WaitTimeout
 from harness.machine import background, ending
@@ -28,7 +26,6 @@ from harness.machine.config import (
     MachineConfig,
     command_line,
 )
-from harness.machine.console import readable
 from harness.machine.ending import (
     EXIT_IS_A_SHUTDOWN,
     GUEST_SHUTDOWN,
@@ -39,19 +36,24 @@ from harness.machine.ending import (
     ending_of_quit,
 )
 from harness.machine.execution import ExecutionLog
+from harness.machine.folder import OwnFolder
 from harness.machine.injector import Injector
 from harness.machine.journal import Journal
+from harness.machine.logs import Logs
 from harness.machine.monitor import Monitor
 from harness.machine.names import reachable
+from harness.machine.picture import general_registers, last_lines
 from harness.machine.snapshot import empty_qcow2
 from harness.machine.wire import Wire
 
 STDERR_LOG = "stderr.log"
 LOGS = (SERIAL_LOG, DEBUG_LOG, FIRMWARE_LOG, QEMU_LOG, STDERR_LOG)
 LOW_MEMORY = "memory"
+START_LIMIT = 30.0  # seconds, for QEMU to connect to its monitor
 QUIT_LIMIT = 10.0  # seconds
+EXIT_LIMIT = 2.0  # seconds, for a QEMU that was told to end, or has let go of a connection
 LOW_MEMORY_SIZE = 1 << 20  # bytes; a ROM and its block are below
-LOG_TAIL = 1 << 20  # bytes read of a log; a guest gone wild writes gigabytes
+DISCONNECTED = "QEMU closed the connection of its monitor and ran on, so that it was ended."
 SOCKET_PATH_LIMIT = 107  # bytes; sockaddr_un, unix(7)
 
 started: "weakref.WeakSet[Machine]" = weakref.WeakSet()
@@ -73,13 +75,13 @@ class Machine:
         self.journal = Journal()
         self._keep = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self._folder: Path | None = None
+        self._folder: OwnFolder | None = None
         self._wire: Wire | None = None
         self._injector: Injector | None = None
         self._execution: ExecutionLog | None = None
-        self._quit_after: Ending | None = None  # how the guest ended, once QEMU had to quit for it
+        self._logs: Logs | None = None
+        self._ended: Ending | None = None  # how it ended, where QEMU's exit status does not tell
         self._low_memory = b""
-        self._logs: dict[str, str] = {}  # what the logs held, once the folder is gone
 
     def __enter__(self) -> Self:
         self.start()
@@ -96,20 +98,28 @@ class Machine:
     def start(self) -> None:
         """Start QEMU, stopped before its first instruction.
 
-        Raises MissingTool without QEMU, HarnessError for a configuration that makes no sense, and
-        MachineDied, with what QEMU said, when it ends at once.
+        Raises MissingTool without QEMU, HarnessError for a configuration that makes no sense,
+        MachineError for a temporary folder that cannot be used, MachineDied, with what QEMU said,
+        when it ends at once, and WaitTimeout when it does not come to its monitor.
         """
         if self._folder is not None:
             raise MachineError("This machine was started before; make a new one.")
-        self._folder = folder = Path(tempfile.mkdtemp(prefix="wedge-"))
-        self._remove = weakref.finalize(self, _remove, None, folder)
+        self._folder = OwnFolder()
+        self._logs = Logs(self._folder.path, LOGS)
         try:
-            self._start(folder)
+            self._start(self._folder.path, self._logs)
+        except OSError as error:
+            folder = self._folder.path
+            self.close()
+            raise MachineError(
+                f"The temporary folder {folder} cannot be used: {error.strerror or error}; "
+                "make room there, or set TMPDIR to another."
+            ) from error
         except BaseException:
             self.close()
             raise
 
-    def _start(self, folder: Path) -> None:
+    def _start(self, folder: Path, logs: Logs) -> None:
         if len(os.fsencode(folder / QTEST_SOCKET)) > SOCKET_PATH_LIMIT:
             raise MachineError(
                 f"The path of the temporary folder {folder} is too long for a socket; "
@@ -122,11 +132,16 @@ class Machine:
             self._execution = ExecutionLog(folder / EXECUTION_PIPE, folder / QEMU_LOG)
         self.monitor.listen(folder / QMP_SOCKET)
         with (folder / STDERR_LOG).open("wb") as log:
-            self._process = background.spawn(self.command_line, subprocess.DEVNULL, log, log)
-        self._remove.detach()
-        self._remove = weakref.finalize(self, _remove, self._process, folder)
+            self._process = _spawn(self.command_line, log)
+        self._end_qemu = weakref.finalize(self, _end, self._process)
         started.add(self)
-        self.monitor.accept(lambda: self.alive)
+        process = self._process  # the loop must not keep this object alive
+        background.start(logs.trim_while(lambda: process.poll() is None))
+        try:
+            self.monitor.accept(lambda: self.alive, START_LIMIT)
+        except WaitTimeout:
+            text = f"{self.command_line[0]} did not connect to its monitor in {START_LIMIT:g} s"
+            raise WaitTimeout(f"{text}; is it a QEMU? {self.picture()}") from None
 
     @property
     def pid(self) -> int:
@@ -163,12 +178,9 @@ class Machine:
 
     def console_from(self, start: int, most: int) -> bytes:
         """What the guest wrote to its serial console from byte `start` on, `most` bytes of it."""
-        try:
-            with self._in_folder(SERIAL_LOG).open("rb") as log:
-                log.seek(start)
-                return log.read(most)
-        except FileNotFoundError:
-            return b""  # QEMU has not come to make it
+        self._started()
+        assert self._logs is not None
+        return self._logs.part(SERIAL_LOG, start, most)
 
     def debug_console(self) -> str:
         """What the guest reported by port 0xe9; the end of it when that is huge."""
@@ -181,6 +193,11 @@ class Machine:
     def logs(self) -> dict[str, str]:
         """What all logs hold by the names of their files; of a huge one the end."""
         return {name: self._log(name) for name in LOGS}
+
+    def check_logs(self) -> None:
+        """Raise MachineError when the disk is full, and the logs do not hold what was written."""
+        if self._logs is not None:
+            self._logs.check_room()
 
     def entries(self) -> Mapping[int, int]:
         """How often the machine came to each linear address of ROM code from another page.
@@ -196,18 +213,25 @@ class Machine:
 
     def ending(self) -> Ending | None:
         """How the guest ended, or None while it has not."""
-        if self._quit_after is not None:
-            return self._quit_after
-        status = self._started().poll()
+        if self._ended is not None:
+            return self._ended
+        process = self._started()
+        if not self.monitor.connected:
+            self._wait_exit()  # QEMU lets go of its monitor a moment before it ends
+        status = process.poll()
         if status is not None:
             return ending_of_process(status, self._log(STDERR_LOG))
+        if not self.monitor.connected:
+            _end(process)  # there is no way left to steer it
+            self._ended = Ending(ending.DIED, DISCONNECTED, process.returncode)
+            return self._ended
         if (reason := self._shutdown_reason()) is None or self._goes_on():
             return None
         if reason == GUEST_SHUTDOWN and self.monitor.version() >= EXIT_IS_A_SHUTDOWN:
-            self._quit_after = self._quit()
-            return self._quit_after
+            self._ended = self._quit()
+            return self._ended
         try:
-            registers = _general(self.monitor.hmp("info registers"))
+            registers = general_registers(self.monitor.hmp("info registers"))
         except HarnessError as error:
             registers = f"not to be had: {error}"
         if self._execution is not None:
@@ -250,8 +274,7 @@ class Machine:
     def wait_end(self, timeout: float) -> Ending:
         """Wait, `timeout` seconds at most, for the guest to end; does not set it going.
 
-        A guest that has not ended then gives the kind timeout and goes on as it was; the
-        detail is the picture.
+        A guest that has not ended then gives the kind timeout, with the picture, and goes on.
         """
         deadline = time.monotonic() + timeout
         while (found := self.ending()) is None:
@@ -271,10 +294,12 @@ class Machine:
 
     def picture(self) -> str:
         """Where the machine stands: what to print when something nobody expected happened."""
-        if self.alive:
+        if self.alive and not self.monitor.connected:
+            state, registers = "QEMU runs, and nothing connects to its monitor.", ""
+        elif self.alive:
             try:
                 state = f"QEMU is {self.monitor.status()}."
-                registers = _general(self.monitor.hmp("info registers"))
+                registers = general_registers(self.monitor.hmp("info registers"))
             except HarnessError as error:
                 state, registers = f"QEMU does not answer: {error}", ""
         else:
@@ -283,9 +308,9 @@ class Machine:
         parts = [
             state,
             registers,
-            _last("serial console", self.console()),
-            _last("debug console", self.debug_console()),
-            _last("QEMU's standard error", self._log(STDERR_LOG)),
+            last_lines("serial console", self.console()),
+            last_lines("debug console", self.debug_console()),
+            last_lines("QEMU's standard error", self._log(STDERR_LOG)),
             f"command line: {shlex.join(self.command_line)}",
         ]
         return "\n".join(part for part in parts if part)
@@ -293,11 +318,13 @@ class Machine:
     def died(self, what: str) -> MachineDied:
         """The error for a machine that is gone; what: what was going on, without a full stop."""
         self._wait_exit()
+        if not self.monitor.connected:
+            self.ending()  # ends a QEMU that let go of us and runs on
         return MachineDied(f"{what}. {self.picture()}")
 
     def close(self) -> None:
         """End QEMU and remove the folder; safe to call twice."""
-        if self._folder is None or not self._remove.alive:
+        if self._folder is None or not self._folder.exists:
             return
         try:
             if self._wire is not None:
@@ -309,20 +336,18 @@ class Machine:
                 self._wait_exit()
             self.monitor.close()
         finally:
-            self._end_process_and_folder()
+            self._end_process_and_folder(self._folder)
 
-    def _end_process_and_folder(self) -> None:
+    def _end_process_and_folder(self, folder: OwnFolder) -> None:
         if self._process is not None:
-            _end(self._process)
+            self._end_qemu()
         if self._execution is not None:
             self._execution.close()
-        assert self._folder is not None
-        for name in LOGS:
-            self._logs[name] = self._log(name)
-            if self._keep is not None and (self._folder / name).exists():
-                self._keep.mkdir(parents=True, exist_ok=True)
-                shutil.copy(self._folder / name, self._keep / name)
-        self._remove()
+        try:
+            if self._logs is not None:
+                self._logs.end(self._keep)
+        finally:
+            folder.remove()
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
@@ -332,12 +357,12 @@ class Machine:
     def _in_folder(self, name: str) -> Path:
         self._started()
         assert self._folder is not None
-        return self._folder / name
+        return self._folder.path / name
 
     def _wait_exit(self) -> None:
         if self._process is not None:
             with suppress(subprocess.TimeoutExpired):
-                self._process.wait(2.0)
+                self._process.wait(EXIT_LIMIT)
 
     def _shutdown_reason(self) -> str | None:
         for event in reversed(self.monitor.events):
@@ -355,26 +380,16 @@ class Machine:
             return False
 
     def _log(self, name: str) -> str:
-        if name in self._logs:
-            return self._logs[name]
-        if self._folder is None or not (path := self._folder / name).exists():
-            return ""
-        with path.open("rb") as log:
-            size = log.seek(0, os.SEEK_END)
-            log.seek(max(size - LOG_TAIL, 0))
-            return log.read().decode(errors="replace")
+        return self._logs.text(name) if self._logs is not None else ""
 
 
-def _general(registers: str) -> str:
-    """`info registers` without the floating point and vector registers."""
-    return registers.strip().replace("\r", "").split("\nFCW=")[0]
-
-
-def _last(title: str, text: str) -> str:
-    lines = readable(text)[-10:]
-    return "\n".join(
-        [f"last lines of the {title}:", *(f"  {line}" for line in lines)] * bool(lines)
-    )
+def _spawn(command: list[str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
+    try:
+        return background.spawn(command, subprocess.DEVNULL, log, log)
+    except OSError as error:
+        raise MachineError(
+            f"{command[0]} cannot be started: {error.strerror}; name another QEMU."
+        ) from error
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -382,11 +397,4 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         if process.poll() is None:
             ask()
             with suppress(subprocess.TimeoutExpired):
-                process.wait(2.0)
-
-
-def _remove(process: subprocess.Popen[bytes] | None, folder: Path) -> None:
-    """What is left to do when nobody called close()."""
-    if process is not None:
-        _end(process)
-    shutil.rmtree(folder, ignore_errors=True)
+                process.wait(EXIT_LIMIT)

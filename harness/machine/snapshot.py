@@ -74,4 +74,9 @@ class Snapshot:
     def _hmp(self, command: str) -> None:
         # The human monitor says nothing when all went well, and prints its errors.
         if said := self._machine.monitor.hmp(f"{command} {self._name}").strip():
-            raise MachineError(f"QEMU could not {command} {self._name!r}: {said}")
+            why = " ".join(line.strip().removesuffix(".") for line in said.splitlines())
+            folder = self._machine.gdb_socket.parent
+            raise MachineError(
+                f"QEMU could not {command} {self._name!r}: {why}; is there room in {folder}, "
+                "and is its disk sound? TMPDIR names another."
+            )

@@ -43,6 +43,7 @@ class Wire:
         self._processor: int | None = None
         self.closed = False
         self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(ANSWER_LIMIT)
         try:
             self._socket.connect(str(socket_path))
         except OSError as error:
@@ -274,8 +275,11 @@ class Wire:
         self._send(b"".join(b"$%s#%02x" % (body, sum(body) & 0xFF) for body in bodies))
 
     def _send(self, data: bytes) -> None:
+        self._socket.settimeout(ANSWER_LIMIT)
         try:
             self._socket.sendall(data)
+        except TimeoutError:
+            raise WaitTimeout(f"QEMU's GDB server took nothing for {ANSWER_LIMIT:g} s.") from None
         except OSError as error:
             self.close()
             raise self._lost("QEMU closed the GDB connection") from error

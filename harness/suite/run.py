@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.front import run_in_front
 from harness.machine import background
 from harness.report.log import ERROR, FAIL, PASS
 from harness.report.results import RunResults, run_of_data
@@ -97,17 +98,8 @@ def debug_tests(selection: Selection) -> str:
     Answers the verdict. The terminal, and Ctrl-C, are pytest's and GDB's meanwhile.
     """
     alone = Selection(selection.root, selection.node, selection.k, "0", selection.seed)
-    before = signal.signal(signal.SIGINT, _leave_it)
-    try:
-        command = alone.command("--wedge-gdb", "-q")
-        status = subprocess.run(command, cwd=selection.root, check=False).returncode
-    finally:
-        signal.signal(signal.SIGINT, before)
+    status = run_in_front(alone.command("--wedge-gdb", "-q"), signal.SIGINT, selection.root)
     return {0: PASS, TESTS_FAILED: FAIL}.get(status, ERROR)
-
-
-def _leave_it(*_: object) -> None:
-    """Unlike SIG_IGN, this is not handed on to the child."""
 
 
 def read_results(report: Path) -> RunResults | None:

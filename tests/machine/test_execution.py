@@ -75,6 +75,25 @@ def test_counts_stay_when_the_writer_has_gone(log: ExecutionLog, tmp_path: Path)
     assert log.counts() == {0x1000: 1}
 
 
+def test_an_end_that_is_none_any_more_when_it_is_read_is_no_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pipe had no writer when it was looked at, and `sync` became one."""
+    read, tries = os.read, iter([BlockingIOError(11, "Resource temporarily unavailable")])
+
+    def late(descriptor: int, size: int) -> bytes:
+        for error in tries:
+            raise error
+        return read(descriptor, size)
+
+    monkeypatch.setattr(os, "read", late)
+    log = ExecutionLog(tmp_path / "pipe", tmp_path / "log")
+    with (tmp_path / "pipe").open("wb") as end:
+        end.write(ENTERED % (0, 0x1000))
+    log.close()
+    assert log.counts() == {0x1000: 1}
+
+
 def test_a_pipe_that_nobody_ever_wrote_to_closes(log: ExecutionLog) -> None:
     log.close()
     assert log.counts() == {}

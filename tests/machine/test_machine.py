@@ -230,3 +230,13 @@ def test_the_processor_has_descriptor_tables_and_hidden_parts(boot: Boot) -> Non
     assert state.linear_eip == 0xFFFFFFF0
     assert state.idt.limit == 0xFFFF
     assert not state.halted
+
+
+@pytest.mark.parametrize("name", ["kvmvapic.bin", "multiboot_dma.bin"])
+def test_an_option_rom_may_be_named_as_one_of_qemus_own(
+    boot: Boot, tmp_path: Path, name: str
+) -> None:
+    machine = boot(toys.EXIT_42, option_rom=toys.option_rom(tmp_path, name))
+    machine.monitor.cont()
+    assert machine.wait_end(20).value == 42
+    assert machine.debug_console() == "R"

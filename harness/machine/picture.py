@@ -1,0 +1,22 @@
+"""Pieces of a machine's picture: what people need of registers and logs, and no more."""
+
+from harness.machine.console import readable
+
+LINES_SHOWN = 10
+LINE_SHOWN = 200
+"""Characters of a line, from its end; a guest gone wild ends none."""
+
+
+def general_registers(registers: str) -> str:
+    """`info registers` without the floating point and vector registers."""
+    return registers.strip().replace("\r", "").split("\nFCW=")[0]
+
+
+def last_lines(title: str, text: str) -> str:
+    """The last lines of a log under its title; "" when it is empty."""
+    lines = [f"  {_short(line)}" for line in readable(text)[-LINES_SHOWN:]]
+    return "\n".join([f"last lines of the {title}:", *lines] * bool(lines))
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= LINE_SHOWN else f"... {line[-LINE_SHOWN:]}"
