@@ -77,8 +77,8 @@ def run_suite(selection: Selection, runs: Runs, console: Console) -> SuiteReport
         return SuiteReport((_run(1, False, selection, runs.report, status),))
     ended: list[Run] = []
     try:
-        with _status(console) as status:
-            for run in _in_a_row(selection, runs, status):
+        with _status(console) as progress:
+            for run in _in_a_row(selection, runs, progress):
                 ended.append(run)
                 show_run(console, run, runs.times)
     except OSError as error:
