@@ -28,6 +28,11 @@ jobs:
     steps:
       - uses: actions/checkout@v4
       - run: ci/kit test
+      - uses: actions/upload-artifact@v4
+        if: always()
+        with:
+          name: report-suite
+          path: build/report
   qemu:
     name: QEMU ${{{{ matrix.qemu }}}}
     runs-on: ubuntu-latest

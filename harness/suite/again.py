@@ -11,7 +11,7 @@ from harness.booted import IF, Booted, BootedMachine
 from harness.errors import HarnessError, WaitTimeout
 from harness.explore.code import LONGEST, Instruction, Labels, read_listing
 from harness.explore.state import CASCADE, Pics, lines_of, parse_pics
-from harness.machine.journal import ASK, NMI, REGISTERS_SET, RUN, STEP, WRITE
+from harness.machine.journal import ASK, NMI, REGISTERS_SET, RUN, STEP, WRITE, Argument
 from harness.machine.wire import Wire
 from harness.report.steps import CaseTimeline, Step
 from harness.suite.deeds import ARRIVES, Deed, told
@@ -19,6 +19,9 @@ from harness.suite.look import place_of
 
 MOST_STEPS = 600
 """Instructions that are followed; a picture of more shows nothing."""
+
+MOST_STILL = 20
+"""Stops in a row at which nothing has changed: it goes round in one instruction."""
 
 LIMIT = 8.0
 """Seconds for it all: what failed has been told by then."""
@@ -75,6 +78,10 @@ def _difference(booted: Booted, follower: "_Follower") -> str:
     )
 
 
+class _Sleeps(Exception):
+    """It has come to a HLT that no interrupt ends; a step there would be waited for in vain."""
+
+
 class _Follower:
     """Does deeds again, and notes the state at each instruction boundary on the way."""
 
@@ -84,8 +91,16 @@ class _Follower:
         assert isinstance(booted.control, Wire)
         self._wire = booted.control
         self._lazy = bool(booted.rom.rom.manifest["lazy"])
+        self._block = int(booted.rom.rom.manifest["block"]["size"])
         self._listing = read_listing(booted.rom.rom)
-        self._labels = Labels(booted.guest.labels)
+        self._code = self._wire.read(booted.rom.block, self._block + LONGEST)  # as it was built
+        sections = booted.rom.sections
+        of_rom = {
+            name: sections[section] + offset
+            for name, (section, offset) in booted.rom.rom.symbols.items()
+            if section in sections
+        }
+        self._labels = Labels({**of_rom, **booted.guest.labels})
         self._entries = {
             at: int(name[6:], 16)
             for name, at in booted.guest.labels.items()
@@ -95,6 +110,7 @@ class _Follower:
         self._running: list[tuple[int, int]] = []
         self._before: tuple[Pics, tuple[int, ...]] | None = None
         self._last: dict[str, int] = {}
+        self._still = 0
         self._end = time.monotonic() + LIMIT
         self.steps: list[Step] = []
         self.arrivals: list[int] = []
@@ -109,13 +125,22 @@ class _Follower:
             for deed, texts in zip(deeds, told(self._first, deeds), strict=True):
                 self._marks += texts if deed[0] != RUN else ()
                 if not self._do(deed):
-                    return f"It goes on, behind {len(self.steps)} instructions."
+                    return self._gave_up(deed[1])
             self._note()
+        except _Sleeps:
+            return "It sleeps in HLT with interrupts off."
         except WaitTimeout:
             return "It sleeps in HLT." if self._sleeps() else "It does not go on."
         except HarnessError as error:
             return str(error).splitlines()[0]
         return ""
+
+    def _gave_up(self, addresses: tuple[Argument, ...]) -> str:
+        where = self.steps[-1].where
+        if self._still >= MOST_STILL:
+            return f"It goes round at {where}, and nothing changes any more."
+        places = " or ".join(place_of(self._booted, int(address)) for address in addresses)
+        return f"It goes on at {where}; {places} is not reached in {len(self.steps)} instructions."
 
     def _sleeps(self) -> bool:
         try:
@@ -145,7 +170,11 @@ class _Follower:
 
     def _run(self, addresses: set[int]) -> bool:
         interrupts = self._wire.registers()["eip"] not in addresses
-        while len(self.steps) < MOST_STEPS and time.monotonic() < self._end:
+        while (
+            len(self.steps) < MOST_STEPS
+            and self._still < MOST_STILL
+            and time.monotonic() < self._end
+        ):
             if self._step(interrupts) in addresses:
                 return True
             interrupts = True
@@ -153,12 +182,16 @@ class _Follower:
 
     def _step(self, interrupts: bool) -> int:
         self._note()
+        here = self.steps[-1]
+        if here.text == "hlt" and not here.real_if:
+            raise _Sleeps
         return self._wire.step(interrupts)
 
     def _note(self) -> None:
         """Note the state here, unless nothing has moved: an interrupt may show as such a stop."""
         registers = self._wire.registers()
-        if registers == self._last and not self._marks:
+        self._still = self._still + 1 if registers == self._last else 0
+        if self._still and not self._marks:
             return
         self._last = registers
         booted, eip = self._booted, registers["eip"]
@@ -169,11 +202,10 @@ class _Follower:
             self.arrivals.append(len(self.steps))
         self._marks.clear()
         rom = booted.rom
-        block = int(rom.rom.manifest["block"]["size"])
-        of_rom = rom.block <= eip < rom.block + block or (
+        of_rom = rom.block <= eip < rom.block + self._block or (
             rom.base <= eip < rom.base + len(rom.rom.content)
         )
-        instruction = self._instruction(eip, registers["cs"])
+        instruction = self._instruction(eip)
         real = bool(registers["eflags"] & IF)
         user = bool(registers["cs"] & 3)
         self.steps.append(
@@ -212,16 +244,17 @@ class _Follower:
             self._running.append((entered, top))
             yield f"vector {entered:x} is delivered"
 
-    def _instruction(self, eip: int, cs: int) -> Instruction:
-        listed = self._listing.get(eip - self._booted.rom.block)
-        if listed is not None:
-            return listed
-        decoder = Cs(CS_ARCH_X86, CS_MODE_32)
-        decoder.syntax = CS_OPT_SYNTAX_ATT
+    def _instruction(self, eip: int) -> Instruction:
         try:
             code = self._wire.read(eip, LONGEST)
         except HarnessError:
             return Instruction("(no memory)")
+        offset = eip - self._booted.rom.block
+        listed = self._listing.get(offset)
+        if listed is not None and code == self._code[offset : offset + LONGEST]:
+            return listed
+        decoder = Cs(CS_ARCH_X86, CS_MODE_32)
+        decoder.syntax = CS_OPT_SYNTAX_ATT
         for _, _, mnemonic, operands in decoder.disasm_lite(code, eip):
             return Instruction(self._labels.in_text(f"{mnemonic} {operands}".strip()))
         return Instruction("(no instruction)")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from harness.machine import process
+from harness.machine.debugger import Debugger
 from harness.machine.process import Machine
 from harness.report.results import MachineSeen
 from harness.suite.folder import fill_folder, make_folder, near
@@ -78,7 +79,9 @@ class Failures:
         if capture is not None:
             capture.suspend(in_=True)
         try:
-            open_gdb(node.nodeid, report.longreprtext, self._machines(node))
+            arguments = getattr(node, "funcargs", {}).values()
+            attached = [value for value in arguments if isinstance(value, Debugger)]
+            open_gdb(node.nodeid, report.longreprtext, self._machines(node), attached)
         finally:
             if capture is not None:
                 capture.resume()

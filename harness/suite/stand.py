@@ -14,11 +14,12 @@ from harness.suite.look import Used
 STEPS_TAKE_INTERRUPTS = "maintenance packet Qqemu.sstep=5"
 
 
-def open_gdb(node: str, text: str, machines: Sequence[Used]) -> None:
+def open_gdb(node: str, text: str, machines: Sequence[Used], attached: Sequence[Debugger]) -> None:
     """Hand the terminal to GDB on the first of a test's machines that is alive.
 
     Without a terminal, or a machine, it says so: what GDB would be given, or why there is nothing
-    to stand on. text: what pytest says of the failure.
+    to stand on. text: what pytest says of the failure. attached: the test's own debuggers, which
+    have to let go first.
     """
     print(f"\n{node} failed:\n{_cause(text)}\n")
     alive = [used for used in machines if used.machine.alive]
@@ -32,7 +33,7 @@ def open_gdb(node: str, text: str, machines: Sequence[Used]) -> None:
         return
     try:
         script = list(_script(used))
-        _let_go(used)
+        _let_go(used, attached)
         run_gdb(script)
     except HarnessError as error:
         print(f"error: {error}")
@@ -43,8 +44,10 @@ def _cause(text: str) -> str:
     return "\n".join(lines) or text
 
 
-def _let_go(used: Used) -> None:
+def _let_go(used: Used, attached: Sequence[Debugger]) -> None:
     """Leave the machine's GDB server: it serves one at a time."""
+    for debugger in attached:
+        debugger.close()
     if used.booted is not None and isinstance(used.booted.control, Debugger):
         used.booted.control.close()
     used.machine.wire().close()

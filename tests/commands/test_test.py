@@ -131,56 +131,20 @@ def test_at_a_terminal_gdb_opens_where_the_test_failed(inv: Inv, copy: Path) -> 
     assert "$1 = 0x1" in verb.said
 
 
-def test_gdb_has_nothing_to_do_where_all_holds(inv: Inv, copy: Path) -> None:
-    root = with_suite(copy, SUITE)
-    done = inv.of(root)("test", "--gdb", "--k", "good")
-    assert done.returncode == 0, done.stdout
-    assert not (root / "build").exists()
-
-
 NOW_AND_THEN = """
-from pathlib import Path
-
-def test_good(): pass
-def test_each_second(wedge_seed):
-    runs = Path(__file__).with_name("runs")
-    with runs.open("a") as file:
-        print(wedge_seed, file=file)
-    assert len(runs.read_text().split()) % 2
-"""
-
-
-def test_runs_in_a_row_go_to_their_end_and_tell_who_failed_when(inv: Inv, copy: Path) -> None:
-    root = with_suite(copy, NOW_AND_THEN)
-    done = inv.of(root)("test", "--workers", "0", "--repeat", "3", "--json", "out.json")
-    assert done.returncode == 1
-    seeds = (root / "tests" / "runs").read_text().split()
-    assert len(set(seeds)) == 3
-    runs = json.loads((inv.folder / "out.json").read_text())["runs"]
-    assert [str(run["seed"]) for run in runs] == seeds
-    assert [run["verdict"] for run in runs] == ["pass", "fail", "pass"]
-    [(node, folder)] = runs[1]["failures"].items()
-    assert node == "tests/test_it.py::test_each_second"
-    assert (Path(folder) / "failure.txt").is_file()
-    lines = done.stdout.splitlines()
-    assert lines[0].startswith("run 1 of 3  pass   2 passed, ")
-    assert lines[0].endswith(f"seed {seeds[0]}")
-    assert "failed in 1 of 3 runs" in lines
-    assert f"    run 2, seed {seeds[1]}: {Path(folder).relative_to(inv.folder)}" in lines
-    assert lines[-1].startswith("fail  3 runs, 1 not passed, 1 tests failed, ")
-    assert "1 failed" in (root / "build/report/run-2/output.txt").read_text()
-
-
-LOADED = """
 import os, time
 from pathlib import Path
 
 HERE = Path(__file__).parent
 
-def test_is_loaded():
-    if "wl" in os.environ["TMPDIR"].rpartition("/")[2]:
+def test_good(): pass
+def test_the_first_time(wedge_seed):
+    if Path(os.environ["TMPDIR"]).name.startswith("wl"):  # this run is the load of another
         (HERE / "load").touch()
         time.sleep(600)  # until it is ended
+    with (HERE / "runs").open("a") as file:
+        print(wedge_seed, file=file)
+    assert len((HERE / "runs").read_text().split()) == 2
     end = time.monotonic() + 60
     while not (HERE / "load").exists():
         assert time.monotonic() < end
@@ -188,12 +152,28 @@ def test_is_loaded():
 """
 
 
-def test_the_last_runs_are_loaded_by_another_which_ends_with_them(inv: Inv, copy: Path) -> None:
-    root = with_suite(copy, LOADED)
-    words = ("--repeat", "1", "--loaded", "1", "--seed", "7")
+def test_runs_in_a_row_go_to_their_end_the_last_loaded_and_tell_who_failed_when(
+    inv: Inv, copy: Path
+) -> None:
+    root = with_suite(copy, NOW_AND_THEN)
+    words = ("--repeat", "2", "--loaded", "1", "--json", "out.json")
     done = inv.of(root)("test", "--workers", "0", *words)
-    assert done.returncode == 0, done.stdout
-    assert done.stdout.splitlines()[0].endswith("seed 7, loaded")
+    assert done.returncode == 1
+    seeds = (root / "tests" / "runs").read_text().split()
+    assert len(set(seeds)) == 2
+    runs = json.loads((inv.folder / "out.json").read_text())["runs"]
+    told = [(str(run["seed"]), run["verdict"], run["loaded"]) for run in runs]
+    assert told == [(seeds[0], "fail", False), (seeds[1], "pass", True)]
+    [(node, folder)] = runs[0]["failures"].items()
+    assert node == "tests/test_it.py::test_the_first_time"
+    assert (Path(folder) / "failure.txt").is_file()
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("run 1 of 2  fail   1 passed, 1 failed, ")
+    assert lines[1].endswith(f"seed {seeds[1]}, loaded")
+    assert "failed in 1 of 2 runs" in lines
+    assert f"    run 1, seed {seeds[0]}: {Path(folder).relative_to(inv.folder)}" in lines
+    assert lines[-1].startswith("fail  2 runs, 1 not passed, 1 tests failed, ")
+    assert "1 failed" in (root / "build/report/run-1/output.txt").read_text()
 
 
 HANGING = """

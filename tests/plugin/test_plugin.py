@@ -183,4 +183,6 @@ def test_each_option_is_explained(project: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(
         ["guest ROMs on i386:", *(f"  --wedge-{name}=*" for name in ("rom", "guest", "qemu"))]
     )
+    for name in ("report", "gdb", "seed", "again"):
+        result.stdout.fnmatch_lines([f"  --wedge-{name}*"])
     result.stdout.fnmatch_lines(["  wedge_rom (string):*"])

@@ -1,12 +1,16 @@
 """What a run leaves when it is asked for a report: the page, and a folder for each failed test."""
 
+import fcntl
 import xml.etree.ElementTree as ET
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.report.results import RunResults
 from harness.suite.folder import LONGEST_NAME, folder_name
 from harness.suite.run import read_results
+from harness.suite.seeds import fix_seed
 from tests.machine import toys
 from tests.plugin.test_plugin import FILES, project, run, run_here, write_tests
 
@@ -135,20 +139,14 @@ def test_the_next_run_begins_anew(project: pytest.Pytester) -> None:
 
 
 def test_a_run_beside_another_leaves_that_ones_folders(project: pytest.Pytester) -> None:
-    write_tests(
-        project,
-        """
-        import subprocess, sys
-
-        def test_bad(): assert False
-        def test_other():
-            command = [sys.executable, "-m", "pytest", "-q", "-k", "bad", "--wedge-report", "out"]
-            assert subprocess.run(command, stdout=subprocess.DEVNULL).returncode == 1
-        """,
-    )
-    run(project, *REPORT)
-    one, two = folders(project)
-    assert two == f"{one}.2"
+    write_tests(project, "def test_bad(): assert False")
+    folder = project.path / "out"
+    other = folder / "failures" / "test_a_run_beside_another_leaves_that_ones_folders.test_bad"
+    other.mkdir(parents=True)
+    with (folder / ".running").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        run_here(project, *REPORT)
+    assert folders(project) == [other.name, f"{other.name}.2"]
 
 
 def test_a_report_that_cannot_be_written_costs_no_test(project: pytest.Pytester) -> None:
@@ -207,32 +205,35 @@ def test_gdb_wants_one_process(project: pytest.Pytester) -> None:
     result.stderr.fnmatch_lines(["*GDB wants the tests in one process; give -n 0"])
 
 
-RANDOM = """
-    from hypothesis import given, settings, strategies as st
-
-    @settings(derandomize=True, max_examples=5, database=None)
-    @given(st.integers())
-    def test_random(number):
-        with open("drawn", "a") as file:
-            print(number, file=file)
-"""
+@settings(derandomize=True, max_examples=5, database=None)
+@given(st.integers())
+def draw(drawn: list[int], number: int) -> None:
+    drawn.append(number)
 
 
-def test_the_same_seed_is_the_same_run(project: pytest.Pytester) -> None:
-    write_tests(project, RANDOM)
+def test_the_same_seed_is_the_same_run() -> None:
+    def drawn(number: int) -> list[int]:
+        fix_seed(draw, number)
+        numbers: list[int] = []
+        draw(numbers)
+        return numbers
 
-    def drawn(*seed: str) -> str:
-        path = project.path / "drawn"
-        path.unlink(missing_ok=True)
-        run_here(project, *(f"--wedge-seed={number}" for number in seed)).assert_outcomes(passed=1)
-        return path.read_text()
-
-    own, five = drawn(), drawn("5")
-    assert (drawn(), drawn("5")) == (own, five)
-    assert len({own, five, drawn("6")}) == 3
+    five = drawn(5)
+    assert drawn(6) != five
+    assert drawn(5) == five
 
 
-def test_each_option_of_reports_is_explained(project: pytest.Pytester) -> None:
-    result = run_here(project, "--help")
-    for name in ("report", "gdb", "seed", "again"):
-        result.stdout.fnmatch_lines([f"  --wedge-{name}*"])
+def test_the_seed_of_a_run_is_that_of_each_random_test(project: pytest.Pytester) -> None:
+    write_tests(
+        project,
+        """
+        from hypothesis import given, strategies as st
+
+        @given(st.integers())
+        def test_random(number): pass
+
+        def test_seed(wedge_seed):
+            assert wedge_seed == test_random._hypothesis_internal_use_seed == 5
+        """,
+    )
+    run_here(project, "--wedge-seed", "5").assert_outcomes(passed=2)
