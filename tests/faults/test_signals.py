@@ -13,6 +13,7 @@ import pytest
 
 from harness.machine import folder
 from harness.machine.folder import OwnFolder
+from harness.machine.process import START_LIMIT
 from tests.commands.test_signals import told, wait
 from tests.commands.verbs import LIMIT, Inv, copy_of_checkout, program
 from tests.faults.kit import Kit
@@ -46,8 +47,8 @@ def processes_under(temporary: Path) -> list[int]:
 
 
 def all_end(temporary: Path) -> bool:
-    """Whether all those have ended, or do so before long."""
-    deadline = time.monotonic() + LIMIT
+    """Whether all those have ended, or do so before long: much sooner than a wait gives up."""
+    deadline = time.monotonic() + START_LIMIT / 2
     while left := processes_under(temporary):
         if time.monotonic() > deadline:
             for pid in left:
@@ -70,14 +71,15 @@ def a_test(inv: Inv, fifo: Path, number: signal.Signals) -> tuple[list[str | Pat
     """A suite on a worker of xdist, with a machine. SIGTERM lets a test come to its end."""
     root = copy_of_checkout(inv.folder)
     (root / "tests").mkdir()
-    seconds = 0.2 if number == signal.SIGTERM else 600
+    seconds = 1 if number == signal.SIGTERM else 600
     (root / "tests/test_it.py").write_text(SUITE.format(fifo=str(fifo), seconds=seconds))
     return ["test", "--workers", "1"], inv.of(root)
 
 
 def an_explore(inv: Inv, fifo: Path, number: signal.Signals) -> tuple[list[str | Path], Inv]:
-    """A sweep whose worker has a QEMU."""
-    qemu(inv, fifo, f"'{shutil.which('qemu-system-i386')}' \"$@\"")
+    """A sweep whose worker has a QEMU; one that it would wait for, unless SIGTERM is to come."""
+    real = f"'{shutil.which('qemu-system-i386')}' \"$@\""
+    qemu(inv, fifo, real if number == signal.SIGTERM else "sleep 600")
     words: list[str | Path] = ["explore", "--call", "interrupts", "--workers", "1"]
     return words, inv.of(copy_of_checkout(inv.folder))
 
