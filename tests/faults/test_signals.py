@@ -1,5 +1,7 @@
 """A verb is ended by SIGTERM or SIGKILL: no process of it is left, and soon no file either."""
 
+import errno
+import fcntl
 import os
 import shutil
 import signal
@@ -135,6 +137,18 @@ def test_a_folder_that_somebody_holds_is_not_removed(kit: Kit) -> None:
     with OwnFolder() as held:
         start_anew()
         assert held.path.is_dir()
+
+
+def test_where_there_are_no_locks_folders_are_made_and_left_to_their_owners(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with OwnFolder() as own:
+        start_anew()
+        assert own.path.is_dir()
 
 
 def test_what_only_looks_like_a_folder_of_the_kits_is_left(kit: Kit) -> None:
