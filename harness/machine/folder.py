@@ -76,17 +76,20 @@ def _make(temporary: Path) -> tuple[Path, int]:
             ) from error
         with suppress(FileNotFoundError):  # another process took it for abandoned already
             lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-            if _locked(lock) and os.fstat(lock).st_nlink:
+            if _lock(lock, without=True) and os.fstat(lock).st_nlink:
                 return path, lock
             os.close(lock)
     raise AssertionError("count() has no end")
 
 
-def _locked(folder: int) -> bool:
+def _lock(folder: int, without: bool) -> bool:
+    """Lock a folder; answer whether nobody else holds it, or `without` where there are no locks."""
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
+    except OSError:  # some network file systems; nobody removes a folder of another's there
+        return without
     return True
 
 
@@ -103,7 +106,7 @@ def _remove_if_abandoned(path: Path) -> None:
     with suppress(OSError):  # another user's, or removed meanwhile
         lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
-            if os.fstat(lock).st_uid == os.geteuid() and _locked(lock):
+            if os.fstat(lock).st_uid == os.geteuid() and _lock(lock, without=False):
                 shutil.rmtree(path, ignore_errors=True)
         finally:
             os.close(lock)

@@ -7,7 +7,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.commands.verbs import Inv, run
+from harness.explore.job import Beat
+from harness.explore.worker import Workers
+from harness.machine.config import MachineConfig
+from harness.machine.process import Machine
+from tests.commands.verbs import CHECKOUT, Inv, run
 
 STAND_IN = """
 import _multiprocessing
@@ -44,10 +48,30 @@ def test_python_can_make_no_semaphore_there(inv: Inv, environment: dict[str, str
         assert "Read-only file system" in done.stderr
 
 
-def test_a_sweep_by_workers_holds_without_shared_memory(
+class Starter:
+    """What a worker of a sweep has: it starts a machine."""
+
+    def do(self, task: str, beat: Beat) -> str:
+        """The state of a machine that was just started."""
+        with Machine(MachineConfig(machine=task)) as machine:
+            return machine.monitor.status()
+
+    def close(self) -> None:
+        """Nothing is left to end."""
+
+
+def start_in_a_worker() -> None:
+    """Have a worker start a machine, and say what it reports."""
+    workers: Workers[str, str]
+    with Workers(1, Starter) as workers:
+        print([said for said in workers.do(["isapc"]) if isinstance(said, str)])
+
+
+def test_machines_and_workers_do_without_shared_memory(
     inv: Inv, environment: dict[str, str]
 ) -> None:
-    words = ("explore", "--call", "GetTR", "--workers", "1", "--fresh")
-    done = run(hidden(inv.command(*words)), inv.folder, environment)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "0 failures" in done.stdout
+    name = "tests.faults.test_no_shared_memory"
+    command = [sys.executable, "-c", f"from {name} import *; start_in_a_worker()"]
+    environment["PYTHONPATH"] += f"{os.pathsep}{CHECKOUT}"
+    done = run(hidden(command), inv.folder, environment)
+    assert (done.stdout, done.stderr) == ("['prelaunch']\n", "")

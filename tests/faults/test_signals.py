@@ -1,5 +1,7 @@
 """A verb is ended by SIGTERM or SIGKILL: no process of it is left, and soon no file either."""
 
+import errno
+import fcntl
 import os
 import shutil
 import signal
@@ -13,6 +15,7 @@ import pytest
 
 from harness.machine import folder
 from harness.machine.folder import OwnFolder
+from harness.machine.process import START_LIMIT
 from tests.commands.test_signals import told, wait
 from tests.commands.verbs import LIMIT, Inv, copy_of_checkout, program
 from tests.faults.kit import Kit
@@ -46,8 +49,8 @@ def processes_under(temporary: Path) -> list[int]:
 
 
 def all_end(temporary: Path) -> bool:
-    """Whether all those have ended, or do so before long."""
-    deadline = time.monotonic() + LIMIT
+    """Whether all those have ended, or do so before long: much sooner than a wait gives up."""
+    deadline = time.monotonic() + START_LIMIT / 2
     while left := processes_under(temporary):
         if time.monotonic() > deadline:
             for pid in left:
@@ -70,14 +73,15 @@ def a_test(inv: Inv, fifo: Path, number: signal.Signals) -> tuple[list[str | Pat
     """A suite on a worker of xdist, with a machine. SIGTERM lets a test come to its end."""
     root = copy_of_checkout(inv.folder)
     (root / "tests").mkdir()
-    seconds = 0.2 if number == signal.SIGTERM else 600
+    seconds = 1 if number == signal.SIGTERM else 600
     (root / "tests/test_it.py").write_text(SUITE.format(fifo=str(fifo), seconds=seconds))
     return ["test", "--workers", "1"], inv.of(root)
 
 
 def an_explore(inv: Inv, fifo: Path, number: signal.Signals) -> tuple[list[str | Path], Inv]:
-    """A sweep whose worker has a QEMU."""
-    qemu(inv, fifo, f"'{shutil.which('qemu-system-i386')}' \"$@\"")
+    """A sweep whose worker has a QEMU; one that it would wait for, unless SIGTERM is to come."""
+    real = f"'{shutil.which('qemu-system-i386')}' \"$@\""
+    qemu(inv, fifo, real if number == signal.SIGTERM else "sleep 600")
     words: list[str | Path] = ["explore", "--call", "interrupts", "--workers", "1"]
     return words, inv.of(copy_of_checkout(inv.folder))
 
@@ -133,6 +137,18 @@ def test_a_folder_that_somebody_holds_is_not_removed(kit: Kit) -> None:
     with OwnFolder() as held:
         start_anew()
         assert held.path.is_dir()
+
+
+def test_where_there_are_no_locks_folders_are_made_and_left_to_their_owners(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with OwnFolder() as own:
+        start_anew()
+        assert own.path.is_dir()
 
 
 def test_what_only_looks_like_a_folder_of_the_kits_is_left(kit: Kit) -> None:
