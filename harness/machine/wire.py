@@ -221,7 +221,8 @@ class Wire:
         self._orders([packet], what)
 
     def _orders(self, packets: Sequence[str], what: str) -> None:
-        for packet, answer in zip(packets, self.exchange(*packets), strict=True):
+        self._post(packets)
+        for packet, answer in zip(packets, [self._answer() for _ in packets], strict=True):
             if answer != "OK":
                 raise MachineError(
                     f"QEMU's GDB server would not {what}: to {packet[:40]!r} it said {answer!r}."
