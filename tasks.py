@@ -227,8 +227,7 @@ def test(
     """Run the whole suite: the proof that what is promised holds. It leaves build/report."""
     with cli.verb(json):
         selection = Selection(ROOT, node or "", k, workers, seed_of(seed))
-        runs = Runs(BUILD / "report", repeat, loaded, gdb)
-        report = run_suite(selection, runs, Console())
+        report = run_suite(selection, Runs(BUILD / "report", repeat, loaded, gdb), Console())
         if json:
             cli.write_json(json, report.as_data())
         cli.end_with(report.verdict)
