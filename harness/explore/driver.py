@@ -6,16 +6,15 @@ instructions of a handler, or asleep in HLT. All general registers hold a patter
 each handler runs, so one that is lost shows.
 """
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.booted import IF, Booted
 from harness.errors import WaitTimeout
+from harness.explore.fields import wrong_fields
 from harness.explore.model import NO_SELECTOR, SOFTWARE
 from harness.explore.pic import CASCADE, FIRST_VECTOR, LINES
 from harness.explore.scene import Frame, Place, State
-from harness.explore.script import Event
 
 KERNEL_CS, KERNEL_DS, USER_CS, USER_DS, SPARE_INDEX = 0x08, 0x10, 0x1B, 0x23, 8
 RESET = 0x2  # EFLAGS with nothing set but the bit that always is
@@ -93,7 +92,8 @@ class Driver:
             asleep=self._asleep,
             vector=level.vector,
             frame=level.frame,
-            wrong=tuple(self._wrong),
+            real_if=self._booted.field("real_if") != 0 if lazy else None,
+            wrong=(*self._wrong, *(self._virtual_cpu() if lazy else ())),
         )
 
     def stand_before(self, event: Event) -> None:
@@ -101,6 +101,10 @@ class Driver:
         self._stands = True
         with suppress(_Ready):
             event.happen(self)
+
+    def _virtual_cpu(self) -> Iterator[str]:
+        told = self._asleep or self._in_user or self._booted.real_if()
+        return wrong_fields(self._booted, self._in_user, told)
 
     # --- events ----------------------------------------------------------------------------------
 

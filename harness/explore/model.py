@@ -86,6 +86,7 @@ class Model:
             asleep=self.here.asleep,
             vector=self.here.vector,
             frame=self.here.frame,
+            real_if=self.real_if if self.lazy else None,
         )
 
     def without_accepted(self) -> State:
@@ -94,7 +95,7 @@ class Model:
         With no allowance used but ACCEPTED_EARLY it is that of the bare machine.
         """
         bits = sum(1 << line for line in self.pic.in_service if not self._waits_for(line))
-        return replace(self.state(), in_service=(bits & 0xFF, bits >> 8))
+        return replace(self.state(), in_service=(bits & 0xFF, bits >> 8), real_if=None)
 
     # --- events from outside ---------------------------------------------------------------------
 
@@ -119,6 +120,7 @@ class Model:
         if any(context.vector == NMI for context in self.contexts):
             raise Impossible("The handler of an NMI is running; the next one comes after its IRET.")
         self._tell_of_sysenter()
+        self._tell_of_user()
         self._enter(NMI)
         self._rest()
         self.held = True
@@ -239,7 +241,10 @@ class Model:
             self._enable()
         else:
             self.virtual_if = False
-            self.held = self.here.user  # user code's IF is the real one
+            if self.here.user:  # user code's IF is the real one
+                self.held = self.real_if = True
+            else:
+                self.held = False
             self._arrive()
 
     def _leave(self, what: str, interrupts: bool = True) -> None:
