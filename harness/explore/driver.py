@@ -7,6 +7,7 @@ each handler runs, so one that is lost shows.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from harness.booted import IF, Booted
@@ -15,6 +16,7 @@ from harness.explore.fields import wrong_fields
 from harness.explore.model import NO_SELECTOR, SOFTWARE
 from harness.explore.pic import CASCADE, FIRST_VECTOR, LINES
 from harness.explore.scene import Frame, Place, State
+from harness.explore.script import Event
 
 KERNEL_CS, KERNEL_DS, USER_CS, USER_DS, SPARE_INDEX = 0x08, 0x10, 0x1B, 0x23, 8
 RESET = 0x2  # EFLAGS with nothing set but the bit that always is
