@@ -1,4 +1,4 @@
-"""The kit's own tests at a mutant of `inv explore --mutants`, and what of the ROM each test reaches.
+"""The kit's own tests at a mutant of `inv explore --mutants`, and what of the ROM each reaches.
 
 `pytest tests/interrupts --mutant "bare: IRET: cli: dropped"` runs them on a ROM with that change.
 """
@@ -157,7 +157,9 @@ class Reach:
         ]
         said = {}
         for test, places in self.places.items():
-            offsets = {place - block.start for place in places for block in blocks if place in block}
+            offsets = {
+                place - block.start for place in places for block in blocks if place in block
+            }
             said[test] = {"seconds": self.seconds[test], "reached": sorted(offsets)}
         self.file.write_text(json.dumps(said))
         self.folder.cleanup()

@@ -8,12 +8,14 @@ from collections.abc import Callable, Collection, Container, Iterator, Mapping, 
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from itertools import chain, zip_longest
+from itertools import accumulate, chain, zip_longest
 from pathlib import Path
+from typing import IO, TypeVar
 
 from harness.errors import HarnessError
 from harness.explore.job import Beat
 from harness.explore.killers import Killer, killers
+from harness.explore.kit import START, KitTest, fail, kit_tests
 from harness.explore.mutants import Mutant, mutants
 from harness.explore.rig import Measured, Rig
 from harness.explore.worker import Workers
@@ -24,12 +26,17 @@ from rom.backends import BACKENDS
 from rom.build import write_file
 from rom.image import build_image
 
+Task = TypeVar("Task")
+
 RECENT = 6
 """Killers of the mutants before that are tried first: neighbours die of the same."""
 
 FEW, HEAVY = 36, 3.0
 """Killers that each mutant has to survive, and the seconds from which one is not among them; the
 others are for survivors that have no reason."""
+
+TRIAL = 10.0
+"""Seconds of the kit's own tests that a mutant has to survive, of those that reach it."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +56,18 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """A task: let tests of the kit's own, by their node ids, at a mutant."""
+
+    mutant: int
+    tests: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class MutantResult:
     """What became of a mutant. No killer: it survived, and `tried` says how many were at it.
 
-    `late`: none is left to try.
+    `late`: no script or job is left to try; `tested`: and no test.
     """
 
     mutant: str
@@ -61,6 +76,7 @@ class MutantResult:
     tried: int = 0
     seconds: float = 0.0
     late: bool = False
+    tested: bool = False
 
     @property
     def killed(self) -> bool:
@@ -120,7 +136,7 @@ class Executioner:
         """End the machines."""
         self._rig.close()
 
-    def do(self, task: Measurement | Attempt, beat: Beat) -> Measured | MutantResult:
+    def do(self, task: Measurement | Attempt | Trial, beat: Beat) -> Measured | MutantResult:
         """Measure a killer, or kill a mutant."""
         if isinstance(task, Measurement):
             return self._rig.measure(task.killer, self._killers[task.killer])
@@ -128,6 +144,8 @@ class Executioner:
             self._mutants = mutants_of(self._rom, self._rig.block)
         mutant = self._mutants[task.mutant]
         started = time.monotonic()
+        if isinstance(task, Trial):
+            return self._try(mutant, task.tests, beat)
         recent = [killer for killer in self._recent if killer in task.killers]
         order = [*recent, *(killer for killer in task.killers if killer not in recent)]
         for tried, number in enumerate(order, 1):
@@ -140,6 +158,16 @@ class Executioner:
                 return MutantResult(str(mutant), killer.name, complaint, tried, seconds, task.late)
         seconds = round(time.monotonic() - started, 2)
         return MutantResult(str(mutant), tried=len(order), seconds=seconds, late=task.late)
+
+    def _try(self, mutant: Mutant, tests: Sequence[str], beat: Beat) -> MutantResult:
+        started = time.monotonic()
+        key, tick = f"{self._rom.manifest['backend']}: {mutant}", partial(beat, 0, 0)
+        failure = fail(key, tests, tick) if tests else None
+        if failure is not None and failure.test in tests:
+            failure = fail(key, [failure.test], tick)
+        tried, seconds = len(tests), round(time.monotonic() - started, 2)
+        name, text = (failure.test, failure.text) if failure else ("", "")
+        return MutantResult(str(mutant), name, text, tried, seconds, True, True)
 
 
 def mutants_of(rom: Rom, base: int = 0) -> list[Mutant]:
@@ -168,8 +196,8 @@ def campaign(
     """Try to kill all mutants of a ROM.
 
     only: picks some of them. explained: keys of those whose survival has a reason. What was done is
-    noted in the folder, so that a campaign that was
-    interrupted goes on there. Raises HarnessError.
+    noted in the folder, so that a campaign that was interrupted goes on there, and what was killed
+    is not tried again at the same build; fresh: begin anew. Raises HarnessError.
     """
     backend, build_id = rom.manifest["backend"], rom.manifest["build_id"]
     report = CampaignReport(backend, build_id)
@@ -181,33 +209,57 @@ def campaign(
         notes.unlink(missing_ok=True)
     found = {result.mutant: result for result in _read(notes) if result.mutant in chosen}
     started = time.monotonic()
-    pool: Workers[Measurement | Attempt, Measured | MutantResult]
+    pool: Workers[Measurement | Attempt | Trial, Measured | MutantResult]
     count = min(workers or os.cpu_count() or 1, max(len(chosen), 1))
     with notes.open("a") as file, Workers(count, partial(Executioner, config, rom, guest)) as pool:
-        reach = _measured(pool, killers(rom.manifest["lazy"]), progress)
-        against = {name: _against(every[index], reach) for name, index in chosen.items()}
-        for late in (False, True):
-            left = [name for name in chosen if _is_left(found.get(name), late, explained)]
-            tasks = [Attempt(chosen[name], against[name][late], late) for name in left]
+
+        def run(tasks: Sequence[Attempt | Trial]) -> None:
             for said in pool.do(_spread(tasks, count)):
                 if isinstance(said, MutantResult):
                     before = found[said.mutant].tried if said.mutant in found else 0
                     found[said.mutant] = said = replace(said, tried=said.tried + before)
-                    file.write(json.dumps(asdict(said)) + "\n")
-                    file.flush()
+                    _note(file, said)
                     report.run += 1
                     report.seconds = time.monotonic() - started
-                    progress(_shown(report, found.values(), len(left)))
-    notes.unlink(missing_ok=True)
+                    progress(_shown(report, found.values(), len(tasks)))
+
+        def left(stage: str) -> list[str]:
+            return [name for name in chosen if _is_left(found.get(name), stage, explained)]
+
+        if left("") or left("late"):
+            reach = _measured(pool, killers(rom.manifest["lazy"]), progress)
+            against = {name: _against(every[index], reach) for name, index in chosen.items()}
+            for late, stage in enumerate(("", "late")):
+                run(
+                    [Attempt(chosen[name], against[name][late], bool(late)) for name in left(stage)]
+                )
+        if names := left("tested"):
+            progress("looking what the kit's own tests reach")
+            measured = folder / f"{backend}-{build_id[:12]}-tests.json"
+            path = {mutant.offset for mutant in every}
+            tests = kit_tests(backend, measured, path, lambda: None)
+            run([_trial(chosen[name], every, tests) for name in names] if tests else [])
+    _keep_killed(notes)
     report.results = [found[name] for name in chosen]
     return report
 
 
-def _is_left(result: MutantResult | None, late: bool, explained: Container[str]) -> bool:
-    """Whether a mutant is to be tried: late, only a survivor that has no reason."""
-    if result is None or not late:
+def _trial(number: int, every: Sequence[Mutant], tests: Sequence[KitTest]) -> Trial:
+    """The tests that reach a mutant, as many as there is time for."""
+    mutant = every[number]
+    places = range(mutant.offset, mutant.offset + len(mutant.data))
+    able = [test for test in tests if not test.reached.isdisjoint(places)]
+    until = accumulate(test.seconds + START for test in able)
+    chosen = (test.name for test, time in zip(able, until, strict=True) if time < TRIAL)
+    return Trial(number, tuple(chosen))
+
+
+def _is_left(result: MutantResult | None, stage: str, explained: Container[str]) -> bool:
+    """Whether a mutant is to be tried: after the first stage, only a survivor with no reason."""
+    if result is None or not stage:
         return result is None
-    return not (result.killed or result.late or result.mutant in explained)
+    done = result.late if stage == "late" else result.tested
+    return not (result.killed or done or result.mutant in explained)
 
 
 def write_report(report: CampaignReport, folder: Path, reasons: Mapping[str, str]) -> Path:
@@ -218,7 +270,7 @@ def write_report(report: CampaignReport, folder: Path, reasons: Mapping[str, str
 
 
 def _measured(
-    pool: Workers[Measurement | Attempt, Measured | MutantResult],
+    pool: Workers[Measurement | Attempt | Trial, Measured | MutantResult],
     all_killers: Sequence[Killer],
     progress: Callable[[str], None],
 ) -> list[Measured]:
@@ -248,7 +300,7 @@ def _against(mutant: Mutant, reach: Sequence[Measured]) -> tuple[tuple[int, ...]
     return few, tuple(each.killer for each in able if each.killer not in few)
 
 
-def _spread(tasks: Sequence[Attempt], workers: int) -> list[Attempt]:
+def _spread(tasks: Sequence[Task], workers: int) -> list[Task]:
     """Tasks in an order in which each worker has neighbours one after another."""
     size = -(-len(tasks) // workers) if workers else 0
     shares = [tasks[i * size : (i + 1) * size] for i in range(workers)]
@@ -260,6 +312,18 @@ def _shown(report: CampaignReport, results: Collection[MutantResult], tasks: int
     rate = report.run / report.seconds if report.seconds else 0.0
     left = max(tasks - report.run, 0) / rate if rate else 0.0
     return f"{len(results)} mutants, {killed} killed, {rate:.1f} a second, about {left:.0f} s left"
+
+
+def _note(file: IO[str], result: MutantResult) -> None:
+    file.write(json.dumps(asdict(result)) + "\n")
+    file.flush()
+
+
+def _keep_killed(notes: Path) -> None:
+    """What was killed stays so for this build; what survived is tried again the next time."""
+    last = {result.mutant: result for result in _read(notes)}
+    lines = [json.dumps(asdict(result)) for result in last.values() if result.killed]
+    write_file(notes, "".join(f"{line}\n" for line in lines).encode())
 
 
 def _read(notes: Path) -> Iterator[MutantResult]:
