@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from harness.booted import IF, Booted
 from harness.errors import WaitTimeout
-from harness.explore.fields import wrong_fields
+from harness.explore.fields import marks, wrong_fields
 from harness.explore.pic import CASCADE, FIRST_VECTOR, LINES
 from harness.explore.scene import Frame, Place, State
 from harness.explore.script import Event
@@ -105,6 +105,7 @@ class Driver:
             vector=level.vector,
             frame=level.frame,
             real_if=self._booted.field("real_if") != 0 if lazy else None,
+            marks=marks(self._booted) if lazy else None,
             wrong=(*self._wrong, *(self._virtual_cpu() if lazy else ())),
         )
 

@@ -6,6 +6,12 @@ from harness.booted import IF, Booted
 from rom.wedge.virtual_cpu import ARRIVALS, HELD, LEFT
 
 
+def marks(booted: Booted) -> tuple[str, ...]:
+    """What `pending` says besides its count."""
+    pending = booted.field("pending")
+    return tuple(name for name, bit in (("held", HELD), ("left", LEFT)) if pending & bit)
+
+
 def wrong_fields(booted: Booted, in_user: bool, told: bool) -> Iterator[str]:
     """Sentences about what does not.
 

@@ -59,8 +59,9 @@ class State:
     `delivered`: vectors of the handlers entered, in order. `waits`: vectors recorded or requested,
     in the order of numbers. `in_service`: of master and slave. `vector`: of the handler that runs,
     None in the kernel's base or in user mode; `frame` what it found on its stack. `real_if`: what a
-    lazy ROM takes for the real IF of guest code, None of any other. `wrong`: what a
-    ROM has done besides, such as a register that it did not keep; nothing by the model.
+    lazy ROM takes for the real IF of guest code, and `marks`: which of `held` and `left` it has
+    noted in `pending`; None of any other. `wrong`: what a ROM has done besides, such as a register
+    that it did not keep; nothing by the model.
     """
 
     mask: int
@@ -72,4 +73,5 @@ class State:
     vector: int | None
     frame: Frame | None
     real_if: bool | None
+    marks: tuple[str, ...] | None
     wrong: tuple[str, ...] = ()
