@@ -17,7 +17,7 @@ from harness.machine import background
 from rom.backends import BACKENDS
 
 TESTS = SOURCE_ROOT / "tests"
-FOLDERS = ("interrupts", "processors", "timer", "descriptors", "calls")
+FOLDERS = ("interrupts", "costs", "processors", "timer", "descriptors", "calls")
 """Those whose tests make calls and raise interrupts."""
 
 LIMIT, MEASURE_LIMIT = 240.0, 900.0
