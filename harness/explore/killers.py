@@ -104,6 +104,11 @@ DIRECTED: Mapping[str, tuple[str, ...]] = {
         *("raise 7", "raise 3", _ENABLE, _ENABLE, "raise 15", "eoi master 3", _ENABLE),
         *("raise 12", "eoi slave 7", _ENABLE, "eoi slave", "eoi master 2", _ENABLE),
     ),
+    # A call that turns the real IF off leaves it so where SYSENTER has cleared it.
+    "a table after SYSENTER": (
+        *("user", "sysenter", "call WriteGDTEntry", "raise 5", "call SetIDT", "raise 1", _ENABLE),
+        *("eoi master", "nmi", "call WriteGDTEntry", "iret", "iret"),
+    ),
     "marks of user mode": (
         *("raise 5", "user", "eoi master", "iret", "nmi", "iret", "int 0x80", "fault", "iret"),
         *("iret", "sysenter", "int 0x80", "iret", "nmi", "iret", _ENABLE, "user off"),
@@ -172,6 +177,8 @@ def _jobs(lazy: bool) -> Iterator[Killer]:
         yield from (_killer(Job(call, "set, 5 held back")) for call in FULL)
         yield from (_killer(Job(call, "clear, 5 and 3 pending")) for call in FULL)
         yield _killer(Job("UpdateKernelStack", "clear"))
+        for call in FULL:
+            yield _killer(Job(call, "clear, after an NMI"))
 
 
 def _killer(job: Job) -> Killer:

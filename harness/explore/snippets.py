@@ -32,7 +32,7 @@ def write_snippets(booted: Booted) -> None:
     write(code + SYSENTER, b"\x0f\x34")
     write(code + WRMSR, b"\x0f\x30\xc3")  # wrmsr; ret
     for index, value in (
-        (_SYSENTER_CS, KERNEL_CS),
+        (_SYSENTER_CS, KERNEL_CS | 3),  # the RPL does not count
         (_SYSENTER_ESP, booted.label("kernel_stack_top")),
         (_SYSENTER_EIP, kernel),
     ):
