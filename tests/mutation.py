@@ -12,10 +12,14 @@ from pathlib import Path
 
 import pytest
 
+import harness.booted
 import rom.image
-from harness.booted import Booted
+from harness.booted import Booted, boot_to_ready
 from harness.explore.mutants import mutants
+from harness.guest import GuestFile
 from harness.machine.config import MachineConfig
+from harness.machine.process import Machine
+from harness.rom import Rom
 from rom.backends import BACKENDS
 from rom.image import Image, build_image
 from rom.relocate import Relocatable
@@ -119,6 +123,17 @@ class Reach:
     seconds: dict[str, float] = field(default_factory=dict)
     blocks: set[tuple[int, int]] = field(default_factory=set)  # address and size
 
+    def __post_init__(self) -> None:
+        """Note where each machine has the ROM's block."""
+
+        def noted(machine: Machine, rom: Rom, guest: GuestFile, timeout: float = 30.0) -> Booted:
+            booted = boot_to_ready(machine, rom, guest, timeout)
+            size = int(booted.rom.rom.manifest["block"]["size"])
+            self.blocks.add(((booted.rom.first or booted.rom.block) & LINEAR, size))
+            return booted
+
+        harness.booted.boot_to_ready = noted
+
     @property
     def arguments(self) -> tuple[str, ...]:
         """Of a QEMU that logs so."""
@@ -139,10 +154,6 @@ class Reach:
                 data = file.read()
                 self.sizes[log] = file.tell()
             found |= {int(place, 16) & LINEAR for place in _INSTRUCTION.findall(data)}
-        for value in getattr(item, "funcargs", {}).values():
-            if isinstance(value, Booted):
-                size = int(value.rom.rom.manifest["block"]["size"])
-                self.blocks.add((value.rom.block & LINEAR, size))
         if report.passed:
             self.places[item.nodeid] = found
             self.seconds[item.nodeid] = round(report.duration, 2)

@@ -16,7 +16,7 @@ from harness.errors import HarnessError
 from harness.explore.job import Beat
 from harness.explore.killers import Killer, killers
 from harness.explore.kit import START, KitTest, fail, kit_tests
-from harness.explore.mutants import Mutant, mutants
+from harness.explore.mutants import Mutant, mutants, same_programs
 from harness.explore.rig import Measured, Rig
 from harness.explore.worker import Workers
 from harness.guest import GuestFile
@@ -24,7 +24,7 @@ from harness.machine.config import MachineConfig
 from harness.rom import Rom
 from rom.backends import BACKENDS
 from rom.build import write_file
-from rom.image import build_image
+from rom.image import Image, build_image
 
 Task = TypeVar("Task")
 
@@ -35,7 +35,7 @@ FEW, HEAVY = 36, 3.0
 """Killers that each mutant has to survive, and the seconds from which one is not among them; the
 others are for survivors that have no reason."""
 
-TRIAL = 10.0
+TRIAL = 20.0
 """Seconds of the kit's own tests that a mutant has to survive, of those that reach it."""
 
 
@@ -57,10 +57,10 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Trial:
-    """A task: let tests of the kit's own, by their node ids, at a mutant."""
+    """A task: let tests of the kit's own at a mutant, each a node id and its seconds."""
 
     mutant: int
-    tests: tuple[str, ...]
+    tests: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,16 @@ class MutantResult:
 
 @dataclass
 class CampaignReport:
-    """What became of all mutants. `seconds` is the time of this run, for `run` of the mutants."""
+    """What became of all mutants. `seconds` is the time of this run, for `run` of the mutants;
+    `left_out`: changes that are the same program, and so no mutants.
+    """
 
     backend: str
     build_id: str
     results: list[MutantResult] = field(default_factory=list)
     seconds: float = 0.0
     run: int = 0
+    left_out: int = 0
 
     @property
     def killed(self) -> int:
@@ -107,7 +110,8 @@ class CampaignReport:
     def text(self, reasons: Mapping[str, str]) -> str:
         """All mutants as a list: the survivors first, each with its reason, and then the rest."""
         lines = [f"{self.backend}, build {self.build_id}"]
-        lines += [f"{self.killed} of {len(self.results)} mutants killed", "", "survivors"]
+        lines += [f"{self.killed} of {len(self.results)} mutants killed"]
+        lines += [f"{self.left_out} changes left out, as the same program", "", "survivors"]
         for result in self.survivors:
             tried = f"{result.tried} killers tried" if result.tried else "nothing reaches it"
             lines.append(f"  {result.mutant}  ({tried})")
@@ -130,6 +134,7 @@ class Executioner:
         self._rom = rom
         self._killers = killers(rom.manifest["lazy"])
         self._recent: list[int] = []
+        self._deadly: Counter[str] = Counter()
         self._mutants: Sequence[Mutant] = ()
 
     def close(self) -> None:
@@ -159,19 +164,28 @@ class Executioner:
         seconds = round(time.monotonic() - started, 2)
         return MutantResult(str(mutant), tried=len(order), seconds=seconds, late=task.late)
 
-    def _try(self, mutant: Mutant, tests: Sequence[str], beat: Beat) -> MutantResult:
+    def _try(self, mutant: Mutant, tests: Sequence[tuple[str, float]], beat: Beat) -> MutantResult:
+        """Those that killed before come first, as many as there is time for."""
         started = time.monotonic()
+        order = sorted(tests, key=lambda test: -self._deadly[test[0]])
+        until = accumulate(seconds + START for _, seconds in order)
+        names = [name for (name, _), at in zip(order, until, strict=True) if at < TRIAL]
         key, tick = f"{self._rom.manifest['backend']}: {mutant}", partial(beat, 0, 0)
-        failure = fail(key, tests, tick) if tests else None
-        if failure is not None and failure.test in tests:
+        failure = fail(key, names, tick) if names else None
+        if failure is not None and failure.test in names:
             failure = fail(key, [failure.test], tick)
-        tried, seconds = len(tests), round(time.monotonic() - started, 2)
         name, text = (failure.test, failure.text) if failure else ("", "")
-        return MutantResult(str(mutant), name, text, tried, seconds, True, True)
+        self._deadly[name] += 1
+        seconds = round(time.monotonic() - started, 2)
+        return MutantResult(str(mutant), name, text, len(names), seconds, True, True)
 
 
 def mutants_of(rom: Rom, base: int = 0) -> list[Mutant]:
     """The mutants of a ROM of ours. Raises HarnessError when it is not built from this source."""
+    return mutants(_image_of(rom), base)
+
+
+def _image_of(rom: Rom) -> Image:
     name = rom.manifest["backend"]
     image = build_image(BACKENDS[name], rom.manifest["generation"])
     if image.build_id != rom.manifest["build_id"]:
@@ -179,7 +193,7 @@ def mutants_of(rom: Rom, base: int = 0) -> list[Mutant]:
             f"{rom.path} is build {rom.manifest['build_id']} of {name}, and the source makes "
             f"{image.build_id}; build it anew."
         )
-    return mutants(image, base)
+    return image
 
 
 def campaign(
@@ -200,7 +214,7 @@ def campaign(
     is not tried again at the same build; fresh: begin anew. Raises HarnessError.
     """
     backend, build_id = rom.manifest["backend"], rom.manifest["build_id"]
-    report = CampaignReport(backend, build_id)
+    report = CampaignReport(backend, build_id, left_out=len(same_programs(_image_of(rom))))
     every = mutants_of(rom)
     chosen = {str(mutant): index for index, mutant in enumerate(every) if only(mutant)}
     folder.mkdir(parents=True, exist_ok=True)
@@ -245,13 +259,11 @@ def campaign(
 
 
 def _trial(number: int, every: Sequence[Mutant], tests: Sequence[KitTest]) -> Trial:
-    """The tests that reach a mutant, as many as there is time for."""
+    """The tests that reach a mutant."""
     mutant = every[number]
     places = range(mutant.offset, mutant.offset + len(mutant.data))
-    able = [test for test in tests if not test.reached.isdisjoint(places)]
-    until = accumulate(test.seconds + START for test in able)
-    chosen = (test.name for test, time in zip(able, until, strict=True) if time < TRIAL)
-    return Trial(number, tuple(chosen))
+    able = (test for test in tests if not test.reached.isdisjoint(places))
+    return Trial(number, tuple((test.name, test.seconds) for test in able))
 
 
 def _is_left(result: MutantResult | None, stage: str, explained: Container[str]) -> bool:
