@@ -252,7 +252,10 @@ def campaign(
             measured = folder / f"{backend}-{build_id[:12]}-tests.json"
             path = {mutant.offset for mutant in every}
             tests = kit_tests(backend, measured, path, lambda: None)
-            run([_trial(chosen[name], every, tests) for name in names] if tests else [])
+            if tests:
+                run([_trial(chosen[name], every, tests) for name in names])
+            else:
+                progress("an installed package has no tests/, so these mutants are not tried by it")
     _keep_killed(notes)
     report.results = [found[name] for name in chosen]
     return report

@@ -77,6 +77,10 @@ DIRECTED: Mapping[str, tuple[str, ...]] = {
         *("gate 5 trap", "raise 5", _ENABLE, "raise 1", "eoi master", "iret"),
         *("raise 5", _DISABLE, "lower 5", "raise 5", "eoi master", _ENABLE, "iret"),
     ),
+    "a trap gate over what waits": (
+        *("gate 1 trap", "raise 5", "raise 1", _ENABLE, "raise 0", "eoi master 0", "iret"),
+        *("eoi master 1", "iret", "eoi master", "iret", "gate 1 interrupt"),
+    ),
     "a trap gate in user mode": ("gate 5 trap", "user", "raise 5", "raise 1", "eoi master", "iret"),
     # Not even the table reaches so far; a gate that is its last is one.
     "gates past the limit": (

@@ -10,6 +10,7 @@ import pytest
 from capstone import CS_ARCH_X86, CS_MODE_32, Cs
 
 from harness.errors import HarnessError
+from harness.explore import kit
 from harness.explore.campaign import (
     Attempt,
     CampaignReport,
@@ -180,6 +181,13 @@ def test_a_survivor_with_no_reason_is_tried_by_all_there_is(
 ) -> None:
     wanted = [s for s in ("", "late", "tested") if result or not s]
     assert [s for s in wanted if _is_left(result, s, {"explained"})] == stages
+
+
+def test_an_installed_package_has_no_tests_to_try_mutants_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kit, "TESTS", tmp_path / "tests")
+    assert kit.kit_tests("bare", tmp_path / "file", (), lambda: None) == []
 
 
 @pytest.fixture(scope="module")
