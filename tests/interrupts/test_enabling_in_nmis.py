@@ -65,6 +65,32 @@ def write_entry(bare: Booted) -> None:
     bare.prepare("WriteGDTEntry", (0xCF9200,), **given)
 
 
+def in_handler(bare: Booted, call: str, frame: tuple[int, ...]) -> None:
+    """Stand at a stub in the handler of 5, after its EOI."""
+    enable(bare)
+    bare.machine.injector.lower_irq(5)
+    bare.machine.injector.raise_irq(5)
+    bare.finish(bare.label("handler_leave"))
+    esp = bare.control.registers()["esp"]
+    bare.set_word("depth", 0)
+    bare.prepare_at(bare.rom.stub(call), frame, esp=esp)
+
+
+def to_kernel_in_a_handler(bare: Booted) -> None:
+    in_handler(bare, "IRET", kernel_frame(bare))
+
+
+def to_user_in_a_handler(bare: Booted) -> None:
+    in_handler(bare, "IRET", user_frame(bare))
+
+
+def by_sysexit_in_a_handler(bare: Booted) -> None:
+    bare.call("WRMSR", ecx=SYSENTER_CS, eax=KERNEL_CS, edx=0)
+    in_handler(bare, "SYSEXIT", ())
+    stack = bare.label("user_stack_top")
+    bare.control.set_registers(edx=bare.label("user_code"), ecx=stack)
+
+
 def arrival(bare: Booted) -> None:
     enable(bare)
     bare.machine.injector.lower_irq(5)
@@ -83,6 +109,7 @@ def arrival_masked(bare: Booted) -> None:
     "start",
     [
         *(enabling, to_kernel, to_kernel_masked, to_kernel_pending, to_user, by_sysexit),
+        *(to_kernel_in_a_handler, to_user_in_a_handler, by_sysexit_in_a_handler),
         *(write_entry, arrival, arrival_masked),
     ],
     ids=lambda start: start.__name__,
