@@ -36,6 +36,10 @@ DIRECTED: Mapping[str, tuple[str, ...]] = {
         *("fault", "call GetInterruptMask", "iret", _ENABLE, "raise 0"),
     ),
     "no gate": ("gate 5 none", "raise 5", _ENABLE, "iret", "eoi master", "gate 5 interrupt"),
+    "the first line has no gate": (
+        *("gate 0 none", "raise 0", _ENABLE, "iret", "eoi master", "gate 0 interrupt"),
+        *(_DISABLE, "lower 0", "raise 0", _ENABLE, "eoi master", "iret"),
+    ),
     "gate not present": ("gate 5 absent", _ENABLE, "raise 5", "iret", "eoi master", "raise 1"),
     "user mode with IF clear": (
         *("user off", "raise 5", "fault", "raise 1", "iret", "int 0x80", "iret", "nmi", "iret"),

@@ -23,7 +23,7 @@ ERROR = VECTOR * 8 + 3  # IDT and EXT bits (Intel SDM vol 3, 6.13)
 GP, NP = 13, 11
 
 EMPTY = (0, 0)
-NOT_PRESENT = (KERNEL_CS << 16, 0x0E00)
+NOT_PRESENT, NO_TRAP_GATE = (KERNEL_CS << 16, 0x0E00), (KERNEL_CS << 16, 0x0F00)
 TRAP_TYPE, DPL_3 = 0x0F00, 0x6000
 
 
@@ -38,7 +38,9 @@ def write_gate(booted: Booted, vector: int, low: int, high: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("instead", "fault"), [(EMPTY, GP), (NOT_PRESENT, NP)], ids=["empty", "not-present"]
+    ("instead", "fault"),
+    [(EMPTY, GP), (NOT_PRESENT, NP), (NO_TRAP_GATE, NP)],
+    ids=["empty", "not-present", "trap-gate-not-present"],
 )
 @pytest.mark.parametrize("enabling", [enable, set_mask, iret])
 def test_a_recorded_vector_without_a_gate_is_a_fault(
