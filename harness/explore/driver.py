@@ -240,12 +240,10 @@ class Driver:
         return self._booted.label("user_stack_top") if self._in_user else self._levels[-1].esp
 
     @property
-    def _flags(self) -> int:
-        """The arithmetic flags that an event begins with."""
+    def _flags(self) -> int:  # that an event begins with
         return FLAGS[self._events % len(FLAGS)]
 
-    def _other_flags(self) -> int:
-        """For the image of an IRET."""
+    def _other_flags(self) -> int:  # for the image of an IRET
         return FLAGS[(self._events + 2) % len(FLAGS)]
 
     def _start(self, address: int, esp: int, stack: tuple[int, ...] = (), **given: int) -> None:
@@ -308,7 +306,6 @@ class Driver:
                 self._wrong.append(f"{name} is {found[name]:#x} and not {value:#x}")
 
     def _check_flags(self, eflags: int) -> None:
-        """The first image, or what runs, has the flags that are due."""
         if self._due is not None and (eflags ^ self._due) & ARITHMETIC:
             self._wrong.append(f"EFLAGS are {eflags:#x} where {self._due:#x} was to go on")
         self._due = None
