@@ -15,9 +15,9 @@ from harness.plugin import MachinePool
 from harness.rom import Rom, load_rom
 from rom.backends import BACKENDS
 from rom.build import write_image
-from rom.image import Image, build_image
+from rom.image import Image
 
-pytest_plugins = "pytester"
+pytest_plugins = ("pytester", "tests.mutation")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -67,12 +67,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
         report.outcome = "failed"
         report.longrepr = f"skipped in CI: {report.longrepr[2]}"
     return report
-
-
-@pytest.fixture(scope="session")
-def images() -> Mapping[str, Image]:
-    """The image of each backend, by the backend's name."""
-    return {name: build_image(backend) for name, backend in BACKENDS.items()}
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,15 @@ from collections.abc import Callable, Collection, Container, Iterator, Mapping, 
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from itertools import chain, zip_longest
+from itertools import accumulate, chain, zip_longest
 from pathlib import Path
+from typing import IO, TypeVar
 
 from harness.errors import HarnessError
 from harness.explore.job import Beat
 from harness.explore.killers import Killer, killers
-from harness.explore.mutants import Mutant, mutants
+from harness.explore.kit import START, KitTest, fail, kit_tests
+from harness.explore.mutants import Mutant, mutants, same_programs
 from harness.explore.rig import Measured, Rig
 from harness.explore.worker import Workers
 from harness.guest import GuestFile
@@ -22,7 +24,9 @@ from harness.machine.config import MachineConfig
 from harness.rom import Rom
 from rom.backends import BACKENDS
 from rom.build import write_file
-from rom.image import build_image
+from rom.image import Image, build_image
+
+Task = TypeVar("Task")
 
 RECENT = 6
 """Killers of the mutants before that are tried first: neighbours die of the same."""
@@ -30,6 +34,9 @@ RECENT = 6
 FEW, HEAVY = 36, 3.0
 """Killers that each mutant has to survive, and the seconds from which one is not among them; the
 others are for survivors that have no reason."""
+
+TRIAL = 20.0
+"""Seconds of the kit's own tests that a mutant has to survive, of those that reach it."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +56,18 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """A task: let tests of the kit's own at a mutant, each a node id and its seconds."""
+
+    mutant: int
+    tests: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
 class MutantResult:
     """What became of a mutant. No killer: it survived, and `tried` says how many were at it.
 
-    `late`: none is left to try.
+    `late`: no script or job is left to try; `tested`: and no test.
     """
 
     mutant: str
@@ -61,6 +76,7 @@ class MutantResult:
     tried: int = 0
     seconds: float = 0.0
     late: bool = False
+    tested: bool = False
 
     @property
     def killed(self) -> bool:
@@ -70,13 +86,16 @@ class MutantResult:
 
 @dataclass
 class CampaignReport:
-    """What became of all mutants. `seconds` is the time of this run, for `run` of the mutants."""
+    """What became of all mutants. `seconds` is the time of this run, for `run` of the mutants;
+    `left_out`: changes that are the same program, and so no mutants.
+    """
 
     backend: str
     build_id: str
     results: list[MutantResult] = field(default_factory=list)
     seconds: float = 0.0
     run: int = 0
+    left_out: int = 0
 
     @property
     def killed(self) -> int:
@@ -91,7 +110,8 @@ class CampaignReport:
     def text(self, reasons: Mapping[str, str]) -> str:
         """All mutants as a list: the survivors first, each with its reason, and then the rest."""
         lines = [f"{self.backend}, build {self.build_id}"]
-        lines += [f"{self.killed} of {len(self.results)} mutants killed", "", "survivors"]
+        lines += [f"{self.killed} of {len(self.results)} mutants killed"]
+        lines += [f"{self.left_out} changes left out, as the same program", "", "survivors"]
         for result in self.survivors:
             tried = f"{result.tried} killers tried" if result.tried else "nothing reaches it"
             lines.append(f"  {result.mutant}  ({tried})")
@@ -114,13 +134,14 @@ class Executioner:
         self._rom = rom
         self._killers = killers(rom.manifest["lazy"])
         self._recent: list[int] = []
+        self._deadly: Counter[str] = Counter()
         self._mutants: Sequence[Mutant] = ()
 
     def close(self) -> None:
         """End the machines."""
         self._rig.close()
 
-    def do(self, task: Measurement | Attempt, beat: Beat) -> Measured | MutantResult:
+    def do(self, task: Measurement | Attempt | Trial, beat: Beat) -> Measured | MutantResult:
         """Measure a killer, or kill a mutant."""
         if isinstance(task, Measurement):
             return self._rig.measure(task.killer, self._killers[task.killer])
@@ -128,6 +149,8 @@ class Executioner:
             self._mutants = mutants_of(self._rom, self._rig.block)
         mutant = self._mutants[task.mutant]
         started = time.monotonic()
+        if isinstance(task, Trial):
+            return self._try(mutant, task.tests, beat)
         recent = [killer for killer in self._recent if killer in task.killers]
         order = [*recent, *(killer for killer in task.killers if killer not in recent)]
         for tried, number in enumerate(order, 1):
@@ -141,9 +164,28 @@ class Executioner:
         seconds = round(time.monotonic() - started, 2)
         return MutantResult(str(mutant), tried=len(order), seconds=seconds, late=task.late)
 
+    def _try(self, mutant: Mutant, tests: Sequence[tuple[str, float]], beat: Beat) -> MutantResult:
+        """Those that killed before come first, as many as there is time for."""
+        started = time.monotonic()
+        order = sorted(tests, key=lambda test: -self._deadly[test[0]])
+        until = accumulate(seconds + START for _, seconds in order)
+        names = [name for (name, _), at in zip(order, until, strict=True) if at < TRIAL]
+        key, tick = f"{self._rom.manifest['backend']}: {mutant}", partial(beat, 0, 0)
+        failure = fail(key, names, tick) if names else None
+        if failure is not None and failure.test in names:
+            failure = fail(key, [failure.test], tick)
+        name, text = (failure.test, failure.text) if failure else ("", "")
+        self._deadly[name] += 1
+        seconds = round(time.monotonic() - started, 2)
+        return MutantResult(str(mutant), name, text, len(names), seconds, True, True)
+
 
 def mutants_of(rom: Rom, base: int = 0) -> list[Mutant]:
     """The mutants of a ROM of ours. Raises HarnessError when it is not built from this source."""
+    return mutants(_image_of(rom), base)
+
+
+def _image_of(rom: Rom) -> Image:
     name = rom.manifest["backend"]
     image = build_image(BACKENDS[name], rom.manifest["generation"])
     if image.build_id != rom.manifest["build_id"]:
@@ -151,7 +193,7 @@ def mutants_of(rom: Rom, base: int = 0) -> list[Mutant]:
             f"{rom.path} is build {rom.manifest['build_id']} of {name}, and the source makes "
             f"{image.build_id}; build it anew."
         )
-    return mutants(image, base)
+    return image
 
 
 def campaign(
@@ -168,11 +210,11 @@ def campaign(
     """Try to kill all mutants of a ROM.
 
     only: picks some of them. explained: keys of those whose survival has a reason. What was done is
-    noted in the folder, so that a campaign that was
-    interrupted goes on there. Raises HarnessError.
+    noted in the folder, so that a campaign that was interrupted goes on there, and what was killed
+    is not tried again at the same build; fresh: begin anew. Raises HarnessError.
     """
     backend, build_id = rom.manifest["backend"], rom.manifest["build_id"]
-    report = CampaignReport(backend, build_id)
+    report = CampaignReport(backend, build_id, left_out=len(same_programs(_image_of(rom))))
     every = mutants_of(rom)
     chosen = {str(mutant): index for index, mutant in enumerate(every) if only(mutant)}
     folder.mkdir(parents=True, exist_ok=True)
@@ -181,33 +223,58 @@ def campaign(
         notes.unlink(missing_ok=True)
     found = {result.mutant: result for result in _read(notes) if result.mutant in chosen}
     started = time.monotonic()
-    pool: Workers[Measurement | Attempt, Measured | MutantResult]
+    pool: Workers[Measurement | Attempt | Trial, Measured | MutantResult]
     count = min(workers or os.cpu_count() or 1, max(len(chosen), 1))
     with notes.open("a") as file, Workers(count, partial(Executioner, config, rom, guest)) as pool:
-        reach = _measured(pool, killers(rom.manifest["lazy"]), progress)
-        against = {name: _against(every[index], reach) for name, index in chosen.items()}
-        for late in (False, True):
-            left = [name for name in chosen if _is_left(found.get(name), late, explained)]
-            tasks = [Attempt(chosen[name], against[name][late], late) for name in left]
+
+        def run(tasks: Sequence[Attempt | Trial]) -> None:
             for said in pool.do(_spread(tasks, count)):
                 if isinstance(said, MutantResult):
                     before = found[said.mutant].tried if said.mutant in found else 0
                     found[said.mutant] = said = replace(said, tried=said.tried + before)
-                    file.write(json.dumps(asdict(said)) + "\n")
-                    file.flush()
+                    _note(file, said)
                     report.run += 1
                     report.seconds = time.monotonic() - started
-                    progress(_shown(report, found.values(), len(left)))
-    notes.unlink(missing_ok=True)
+                    progress(_shown(report, found.values(), len(tasks)))
+
+        def left(stage: str) -> list[str]:
+            return [name for name in chosen if _is_left(found.get(name), stage, explained)]
+
+        if left("") or left("late"):
+            reach = _measured(pool, killers(rom.manifest["lazy"]), progress)
+            against = {name: _against(every[index], reach) for name, index in chosen.items()}
+            for late, stage in enumerate(("", "late")):
+                run(
+                    [Attempt(chosen[name], against[name][late], bool(late)) for name in left(stage)]
+                )
+        if names := left("tested"):
+            progress("looking what the kit's own tests reach")
+            measured = folder / f"{backend}-{build_id[:12]}-tests.json"
+            path = {mutant.offset for mutant in every}
+            tests = kit_tests(backend, measured, path, lambda: None)
+            if tests:
+                run([_trial(chosen[name], every, tests) for name in names])
+            else:
+                progress("an installed package has no tests/, so these mutants are not tried by it")
+    _keep_killed(notes)
     report.results = [found[name] for name in chosen]
     return report
 
 
-def _is_left(result: MutantResult | None, late: bool, explained: Container[str]) -> bool:
-    """Whether a mutant is to be tried: late, only a survivor that has no reason."""
-    if result is None or not late:
+def _trial(number: int, every: Sequence[Mutant], tests: Sequence[KitTest]) -> Trial:
+    """The tests that reach a mutant."""
+    mutant = every[number]
+    places = range(mutant.offset, mutant.offset + len(mutant.data))
+    able = (test for test in tests if not test.reached.isdisjoint(places))
+    return Trial(number, tuple((test.name, test.seconds) for test in able))
+
+
+def _is_left(result: MutantResult | None, stage: str, explained: Container[str]) -> bool:
+    """Whether a mutant is to be tried: after the first stage, only a survivor with no reason."""
+    if result is None or not stage:
         return result is None
-    return not (result.killed or result.late or result.mutant in explained)
+    done = result.late if stage == "late" else result.tested
+    return not (result.killed or done or result.mutant in explained)
 
 
 def write_report(report: CampaignReport, folder: Path, reasons: Mapping[str, str]) -> Path:
@@ -218,7 +285,7 @@ def write_report(report: CampaignReport, folder: Path, reasons: Mapping[str, str
 
 
 def _measured(
-    pool: Workers[Measurement | Attempt, Measured | MutantResult],
+    pool: Workers[Measurement | Attempt | Trial, Measured | MutantResult],
     all_killers: Sequence[Killer],
     progress: Callable[[str], None],
 ) -> list[Measured]:
@@ -248,7 +315,7 @@ def _against(mutant: Mutant, reach: Sequence[Measured]) -> tuple[tuple[int, ...]
     return few, tuple(each.killer for each in able if each.killer not in few)
 
 
-def _spread(tasks: Sequence[Attempt], workers: int) -> list[Attempt]:
+def _spread(tasks: Sequence[Task], workers: int) -> list[Task]:
     """Tasks in an order in which each worker has neighbours one after another."""
     size = -(-len(tasks) // workers) if workers else 0
     shares = [tasks[i * size : (i + 1) * size] for i in range(workers)]
@@ -260,6 +327,18 @@ def _shown(report: CampaignReport, results: Collection[MutantResult], tasks: int
     rate = report.run / report.seconds if report.seconds else 0.0
     left = max(tasks - report.run, 0) / rate if rate else 0.0
     return f"{len(results)} mutants, {killed} killed, {rate:.1f} a second, about {left:.0f} s left"
+
+
+def _note(file: IO[str], result: MutantResult) -> None:
+    file.write(json.dumps(asdict(result)) + "\n")
+    file.flush()
+
+
+def _keep_killed(notes: Path) -> None:
+    """What was killed stays so for this build; what survived is tried again the next time."""
+    last = {result.mutant: result for result in _read(notes)}
+    lines = [json.dumps(asdict(result)) for result in last.values() if result.killed]
+    write_file(notes, "".join(f"{line}\n" for line in lines).encode())
 
 
 def _read(notes: Path) -> Iterator[MutantResult]:

@@ -6,30 +6,38 @@ instructions of a handler, or asleep in HLT. All general registers hold a patter
 each handler runs, so one that is lost shows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 from harness.booted import IF, Booted
 from harness.errors import WaitTimeout
-from harness.explore.model import NO_SELECTOR, SOFTWARE
+from harness.explore.fields import marks, wrong_fields
 from harness.explore.pic import CASCADE, FIRST_VECTOR, LINES
 from harness.explore.scene import Frame, Place, State
 from harness.explore.script import Event
+from harness.explore.snippets import (
+    FAULT,
+    FROM_USER,
+    INTERRUPTS,
+    KERNEL_CS,
+    POPF,
+    SYSENTER,
+    TABLE,
+    write_snippets,
+)
 
-KERNEL_CS, KERNEL_DS, USER_CS, USER_DS, SPARE_INDEX = 0x08, 0x10, 0x1B, 0x23, 8
+KERNEL_DS, USER_CS, USER_DS, SPARE_INDEX = 0x10, 0x1B, 0x23, 8
 RESET = 0x2  # EFLAGS with nothing set but the bit that always is
 GENERAL = ("eax", "ecx", "edx", "ebx", "ebp", "esi", "edi")
 STANDARD = frozenset({"eax", "ecx", "edx"})  # what the standard convention may clobber
 PORTS = {"master": 0x20, "slave": 0xA0}
 READ_IRR, READ_ISR, EOI, SPECIFIC = 0x0A, 0x0B, 0x20, 0x60
-SYSENTER_CS, SYSENTER_ESP, SYSENTER_EIP = 0x174, 0x175, 0x176
 TRAP_TYPE = 0x100  # of a gate's high dword
-SNIPPET = 16  # bytes of the guest's memory for each of the driver's own pieces of code
-FROM_USER = 256  # where those for user mode begin
-FAULT, POPF, TABLE = 4 * SNIPPET, 5 * SNIPPET, 6 * SNIPPET  # where some of them are
 EXT = 1  # of an error code
 NESTED_TASK = 0x4000  # bit of EFLAGS: an IRET switches tasks
+ARITHMETIC = 0x8D5  # CF, PF, AF, ZF, SF and OF
+FLAGS = (0x0D5, 0x810, 0x001, 0x8D4, 0x885)  # sets of them, for one event after another
 KEPT, CLEARED = 0x243000, 0x34100  # what a gate does to EFLAGS: IOPL, AC, ID; TF, NT, RF, VM
 RPL = 3  # of a selector
 PRESENT, TYPES, CALL_TYPE = 0x8000, 0xF00, 0xC00  # of a gate's high dword
@@ -50,6 +58,7 @@ class _Level:
     frame: Frame | None
     esp: int
     frame_at: int = 0
+    flags: int | None = None  # the arithmetic ones of its image
 
 
 class Driver:
@@ -73,9 +82,11 @@ class Driver:
         self._gates: dict[int, bytes] = {}
         self._wrong: list[str] = []
         self._in_user = self._asleep = self._stands = False
+        self._events = 0
+        self._due: int | None = None  # arithmetic flags that the event leaves where it goes on
         for line in LINES:
             self._lines.lower_irq(line)
-        self._write_code()
+        write_snippets(booted)
 
     def state(self) -> State:
         """What the machine shows just now."""
@@ -93,7 +104,9 @@ class Driver:
             asleep=self._asleep,
             vector=level.vector,
             frame=level.frame,
-            wrong=tuple(self._wrong),
+            real_if=self._booted.field("real_if") != 0 if lazy else None,
+            marks=marks(self._booted) if lazy else None,
+            wrong=(*self._wrong, *(self._virtual_cpu() if lazy else ())),
         )
 
     def stand_before(self, event: Event) -> None:
@@ -101,6 +114,10 @@ class Driver:
         self._stands = True
         with suppress(_Ready):
             event.happen(self)
+
+    def _virtual_cpu(self) -> Iterator[str]:
+        told = self._asleep or self._in_user or self._booted.real_if()
+        return wrong_fields(self._booted, self._in_user, told)
 
     # --- events ----------------------------------------------------------------------------------
 
@@ -120,9 +137,7 @@ class Driver:
 
     def call(self, name: str, eax: int = 0) -> int | None:
         """A VMI call. Those that need arguments get such as change nothing."""
-        given, stack = self._arguments(name)
-        if name == "SetInterruptMask":
-            given = {"eax": eax}
+        given, stack = self._arguments(name, eax)
         esp = self._levels[-1].esp
         self._start(self._booted.rom.stub(name), esp, (self._kernel, *stack), **given)
         self._set_nested_task()
@@ -161,7 +176,7 @@ class Driver:
     def fault(self) -> None:
         """A #GP with an error code."""
         self._start(self._code + FAULT + (FROM_USER if self._in_user else 0), self._esp())
-        self._run()
+        self._run(flags=self._flags)
 
     def switch(self) -> None:
         """UpdateKernelStack, and then POPF."""
@@ -171,9 +186,9 @@ class Driver:
 
     def interrupt(self, vector: int) -> None:
         """INT n."""
-        at = self._code + SNIPPET * SOFTWARE.index(vector) + (FROM_USER if self._in_user else 0)
+        at = self._code + INTERRUPTS[vector] + (FROM_USER if self._in_user else 0)
         self._start(at, self._esp())
-        self._run()
+        self._run(flags=self._flags)
 
     def iret(self) -> None:
         """IRET of the handler that runs."""
@@ -182,22 +197,22 @@ class Driver:
         self._step_over(level)
         self._in_user = level.frame.place is Place.USER
         self._start(self._booted.rom.stub("IRET"), level.frame_at)
-        self._run()
+        self._run(flags=level.flags)
 
     def resume(self, interrupts: bool) -> None:
         """IRET to the kernel itself with this IF."""
-        image = RESET | IF if interrupts else RESET
-        frame = (self._kernel, KERNEL_CS, image)
+        flags = self._other_flags()
+        frame = (self._kernel, KERNEL_CS, RESET | flags | IF * interrupts)
         self._start(self._booted.rom.stub("IRET"), self._levels[-1].esp, frame)
-        self._run()
+        self._run(flags=flags)
 
     def to_user(self, interrupts: bool = True) -> None:
         """IRET to user mode."""
-        image = RESET | IF if interrupts else RESET
-        frame = (self._user, USER_CS, image, self._booted.label("user_stack_top"), USER_DS)
+        flags, stack = self._other_flags(), self._booted.label("user_stack_top")
+        frame = (self._user, USER_CS, RESET | flags | IF * interrupts, stack, USER_DS)
         self._in_user = True
         self._start(self._booted.rom.stub("IRET"), self._stack_top, frame)
-        self._run()
+        self._run(flags=flags)
 
     def sysexit(self) -> None:
         """SYSEXIT."""
@@ -208,7 +223,7 @@ class Driver:
 
     def sysenter(self) -> None:
         """SYSENTER."""
-        self._start(self._code + FROM_USER + SNIPPET * len(SOFTWARE), self._esp())
+        self._start(self._code + SYSENTER, self._esp())
         self._in_user = False
         self._run()
 
@@ -224,10 +239,18 @@ class Driver:
     def _esp(self) -> int:
         return self._booted.label("user_stack_top") if self._in_user else self._levels[-1].esp
 
+    @property
+    def _flags(self) -> int:  # that an event begins with
+        return FLAGS[self._events % len(FLAGS)]
+
+    def _other_flags(self) -> int:  # for the image of an IRET
+        return FLAGS[(self._events + 2) % len(FLAGS)]
+
     def _start(self, address: int, esp: int, stack: tuple[int, ...] = (), **given: int) -> None:
         """Stand at an address, with the pattern of the level that is to go on afterwards."""
         data = USER_DS if self._in_user else KERNEL_DS
-        eflags = self._control.registers()["eflags"] & ~NESTED_TASK
+        self._events += 1
+        eflags = self._control.registers()["eflags"] & ~(NESTED_TASK | ARITHMETIC) | self._flags
         registers = {**self._pattern(), "ds": data, "es": data, "eflags": eflags, **given}
         self._booted.prepare_at(address, stack, esp=esp, **registers)
 
@@ -241,7 +264,7 @@ class Driver:
         if not self._asleep:
             self._start(self._user if self._in_user else self._kernel, self._esp())
             self._set_nested_task()
-        self._run(may_sleep=self._asleep, again=True)
+        self._run(may_sleep=self._asleep, again=True, flags=None if self._asleep else self._flags)
 
     def _run(
         self,
@@ -250,11 +273,13 @@ class Driver:
         may_sleep: bool = False,
         again: bool = False,
         left: int = 0,
+        flags: int | None = None,
     ) -> None:
         """Run to the next stop and note what is there.
 
         `given`: registers that hold something else than the pattern, `free`: those that may change;
-        `left`: bytes of arguments that the call leaves on the stack.
+        `left`: bytes of arguments that the call leaves on the stack; `flags`: the arithmetic ones
+        that go on, None for any.
         """
         if self._stands:
             raise _Ready
@@ -269,13 +294,21 @@ class Driver:
             if again and here != self._handler:
                 self._control.run_to(*stops, timeout=self._limit)
         found = self._control.registers()
+        self._due = flags
         if found["eip"] == self._handler:
             self._entered(found, left)
-        elif found["esp"] != self._esp() + (0 if self._in_user else -left):
-            self._wrong.append(f"esp is {found['esp']:#x} and not {self._esp():#x}")
+        else:
+            self._check_flags(found["eflags"])
+            if found["esp"] != self._esp() + (0 if self._in_user else -left):
+                self._wrong.append(f"esp is {found['esp']:#x} and not {self._esp():#x}")
         for name, value in expected.items():
             if found[name] != value:
                 self._wrong.append(f"{name} is {found[name]:#x} and not {value:#x}")
+
+    def _check_flags(self, eflags: int) -> None:
+        if self._due is not None and (eflags ^ self._due) & ARITHMETIC:
+            self._wrong.append(f"EFLAGS are {eflags:#x} where {self._due:#x} was to go on")
+        self._due = None
 
     def _fall_asleep(self, *stops: int) -> bool:
         for _ in range(int(self._limit / BRIEF)):
@@ -311,7 +344,8 @@ class Driver:
         again = below.frame_at == frame_at and below.vector == vector
         if again:  # it was interrupted at its first instruction, and is here now
             return
-        self._levels.append(_Level(vector, frame, frame_at - 8, frame_at))
+        self._check_flags(eflags)
+        self._levels.append(_Level(vector, frame, frame_at - 8, frame_at, eflags & ARITHMETIC))
         self._delivered.append(vector)
         wanted = self._stack_top - 20 if self._in_user else below.esp - 12
         if frame.place is Place.KERNEL:
@@ -349,7 +383,7 @@ class Driver:
         self._lines.outb(port, READ_IRR)
         return requested, in_service
 
-    def _arguments(self, name: str) -> tuple[dict[str, int], tuple[int, ...]]:
+    def _arguments(self, name: str, eax: int) -> tuple[dict[str, int], tuple[int, ...]]:
         """Arguments for a call that leave all as it is."""
         label = self._booted.label
         match name:
@@ -361,31 +395,6 @@ class Driver:
                 return {"eax": label("idt_register")}, ()
             case "SetGDT":
                 return {"eax": label("gdt_register")}, ()
-            case "SetIOPLMask":
-                return {"eax": 0}, ()
+            case "SetInterruptMask" | "SetIOPLMask":
+                return {"eax": eax}, ()
         return {}, ()
-
-    def _write_code(self) -> None:
-        """INT n and a jump to the loop, for kernel and user, SYSENTER, and where that goes."""
-        for base, loop in ((self._code, self._kernel), (self._code + FROM_USER, self._user)):
-            for index, vector in enumerate(SOFTWARE):
-                at = base + SNIPPET * index
-                jump = (loop - (at + 7)) & 0xFFFFFFFF
-                self._control.write(at, bytes((0xCD, vector, 0xE9)) + jump.to_bytes(4, "little"))
-            at = base + FAULT
-            selector = (at + SNIPPET - 2).to_bytes(4, "little")
-            code = bytes((0x8E, 0x1D)) + selector  # movw selector, %ds
-            self._control.write(at, code.ljust(SNIPPET - 2, b"\0") + bytes((NO_SELECTOR, 0)))
-        at = self._code + POPF
-        jump = (self._kernel - (at + 6)) & 0xFFFFFFFF
-        self._control.write(at, b"\x9d\xe9" + jump.to_bytes(4, "little"))
-        self._control.write(self._code + FROM_USER + SNIPPET * len(SOFTWARE), b"\x0f\x34")
-        for index, value in (
-            (SYSENTER_CS, KERNEL_CS),
-            (SYSENTER_ESP, self._stack_top),
-            (SYSENTER_EIP, self._kernel),
-        ):
-            at = self._code + FROM_USER - SNIPPET
-            self._control.write(at, b"\x0f\x30\xc3")  # wrmsr; ret
-            self._booted.prepare_at(at, (self._kernel,), ecx=index, eax=value, edx=0)
-            self._booted.finish()

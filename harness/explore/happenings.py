@@ -38,6 +38,7 @@ def possible(model: Model) -> Iterator[Action]:
         yield (f"lower {LINES[0]}",)  # something is always possible
         return
     yield from ((f"int {vector:#x}",) for vector in SOFTWARE[1:])
+    yield ("fault",)
     if here.user:
         yield from 2 * (("sysenter",), ("sysenter", "call EnableInterrupts"))
     else:
@@ -51,8 +52,12 @@ def _in_kernel(model: Model) -> Iterator[Action]:
     yield ("call Halt",)
     for each in TRAPPED:
         yield (f"gate {each} {'interrupt' if each in model.trap_gates else 'trap'}",)
+    if not model.virtual_if:
+        yield ("switch",)
     if model.here.frame is None:
         yield from 4 * (("user",), ("sysexit",))
+        if not model.waiting:
+            yield ("user off",)
         return
     yield ("iret",)
     line = owed(model)

@@ -22,7 +22,7 @@ from harness.explore.state import (
 )
 from harness.machine.control import REGISTERS
 from rom.interface.calls import by_name
-from rom.wedge.virtual_cpu import LEFT
+from rom.wedge.virtual_cpu import HELD, LEFT
 
 ARITHMETIC = 0x8D5
 """CF, PF, AF, ZF, SF and OF of EFLAGS."""
@@ -261,6 +261,11 @@ def _end_state(run: Run) -> Iterator[str]:
             yield f"after the NMI the virtual CPU's real_if is not {due:x}"
     if not real and not stage.view.field(state, "pending"):
         yield "the real IF is off and nothing tells enabling to turn it on"
+    extra = stage.view.field(state, "pending") & ~stage.view.field(run.reference, "pending")
+    if extra & LEFT:
+        yield "the virtual CPU counts the guest as in user mode, as it does not without the arrival"
+    if extra & HELD and run.after:
+        yield "the next enabling is the slow one, as it is not without the arrival"
     if real and not run.after and not run.start.held and stage.view.recorded(state):
         yield "the real IF is on although a vector waits masked"
     for name in ("virtual_if", "real_if"):

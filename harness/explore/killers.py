@@ -7,7 +7,7 @@ from harness.explore.happenings import event, random_events
 from harness.explore.job import Job
 from harness.explore.script import Event
 
-RANDOM, STEPS = 30, 25
+RANDOM, STEPS = 60, 25
 """Random scripts, and events of each."""
 
 _ENABLE, _DISABLE = "call EnableInterrupts", "call DisableInterrupts"
@@ -36,6 +36,10 @@ DIRECTED: Mapping[str, tuple[str, ...]] = {
         *("fault", "call GetInterruptMask", "iret", _ENABLE, "raise 0"),
     ),
     "no gate": ("gate 5 none", "raise 5", _ENABLE, "iret", "eoi master", "gate 5 interrupt"),
+    "the first line has no gate": (
+        *("gate 0 none", "raise 0", _ENABLE, "iret", "eoi master", "gate 0 interrupt"),
+        *(_DISABLE, "lower 0", "raise 0", _ENABLE, "eoi master", "iret"),
+    ),
     "gate not present": ("gate 5 absent", _ENABLE, "raise 5", "iret", "eoi master", "raise 1"),
     "user mode with IF clear": (
         *("user off", "raise 5", "fault", "raise 1", "iret", "int 0x80", "iret", "nmi", "iret"),
@@ -77,6 +81,10 @@ DIRECTED: Mapping[str, tuple[str, ...]] = {
         *("gate 5 trap", "raise 5", _ENABLE, "raise 1", "eoi master", "iret"),
         *("raise 5", _DISABLE, "lower 5", "raise 5", "eoi master", _ENABLE, "iret"),
     ),
+    "a trap gate over what waits": (
+        *("gate 1 trap", "raise 5", "raise 1", _ENABLE, "raise 0", "eoi master 0", "iret"),
+        *("eoi master 1", "iret", "eoi master", "iret", "gate 1 interrupt"),
+    ),
     "a trap gate in user mode": ("gate 5 trap", "user", "raise 5", "raise 1", "eoi master", "iret"),
     # Not even the table reaches so far; a gate that is its last is one.
     "gates past the limit": (
@@ -87,6 +95,37 @@ DIRECTED: Mapping[str, tuple[str, ...]] = {
     "a higher one over what waits": (
         *("raise 5", "raise 1", _ENABLE, _ENABLE, "raise 0", "eoi master 1", _ENABLE),
         *("eoi master 0", _ENABLE, "eoi master", "iret", "iret", "iret"),
+    ),
+    # The handler of 13 goes on when that of 5 has sent its EOI: it holds 7 back by itself.
+    "an EOI for a lower one first": (
+        *("raise 7", "raise 5", _ENABLE, _ENABLE, "raise 13", "eoi master 5", _ENABLE),
+        *("eoi slave", _ENABLE, "eoi master 2", _ENABLE, "eoi master 7"),
+    ),
+    "the slave's lines one over another": (
+        *("raise 7", "raise 15", _ENABLE, _ENABLE, "raise 14", _ENABLE, "raise 13", _ENABLE),
+        *("raise 12", _ENABLE, "raise 8", _ENABLE, "raise 1", _ENABLE, "eoi master 1", "iret"),
+        *("eoi slave", "eoi master", "iret", "eoi slave", "eoi master", "iret"),
+        *("eoi slave", "eoi master", "iret", "eoi slave", "eoi master", "iret"),
+    ),
+    # Line 3 of the master and 11 of the slave's inputs are the same; so are 7 and 15.
+    "the same low bits": (
+        *("raise 7", "raise 3", _ENABLE, _ENABLE, "raise 15", "eoi master 3", _ENABLE),
+        *("raise 12", "eoi slave 7", _ENABLE, "eoi slave", "eoi master 2", _ENABLE),
+    ),
+    # A call that turns the real IF off leaves it so where SYSENTER has cleared it.
+    "a table after SYSENTER": (
+        *("user", "sysenter", "call WriteGDTEntry", "raise 5", "call SetIDT", "raise 1", _ENABLE),
+        *("eoi master", "nmi", "call WriteGDTEntry", "iret", "iret"),
+    ),
+    "marks of user mode": (
+        *("raise 5", "user", "eoi master", "iret", "nmi", "iret", "int 0x80", "fault", "iret"),
+        *("iret", "sysenter", "int 0x80", "iret", "nmi", "iret", _ENABLE, "user off"),
+        *("int 0x80", "nmi", "iret", "iret", "raise 5", "sysenter", _ENABLE),
+    ),
+    "marks of a change of stacks": (
+        *(_DISABLE, "switch", "int 0x80", "iret", _ENABLE, "call UpdateKernelStack"),
+        *("raise 5", "nmi", "iret", "eoi master", "iret", "call UpdateKernelStack"),
+        *("raise 1", "call UpdateKernelStack", "fault", "iret", _ENABLE, "raise 0", "nmi"),
     ),
     "a selector with an RPL": ("gate 5 rpl", "raise 5", _ENABLE, "eoi master", "iret"),
     "trap gate": ("gate 5 trap", _ENABLE, "raise 5", "raise 1", "eoi master", "iret", "iret"),
@@ -135,12 +174,19 @@ def _jobs(lazy: bool) -> Iterator[Killer]:
         yield _killer(Job(call, "clear, by SYSENTER"))
     for call in (*QUICK, "EnableInterrupts", "SYSEXIT", "Halt"):
         yield _killer(Job(call, "clear, 5 pending"))
+    for call in (*QUICK, *FULL):
+        yield _killer(Job(call, "clear, in a handler from user mode"))
     for call, start in (("WriteIDTEntry", "clear"), ("WriteIDTEntry", "set")):
         yield _killer(Job(call, start))
     if lazy:
+        for call in ("DisableInterrupts", "EnableInterrupts", "IRET(user)"):  # and on its way
+            yield from (_killer(Job(call, start, 2, 0)) for start in ("clear", "set"))
+        yield _killer(Job("DisableInterrupts", "clear, 5 pending", 2, 0))
+        yield from (_killer(Job(call, "set, 5 held back")) for call in FULL)
+        yield from (_killer(Job(call, "clear, 5 and 3 pending")) for call in FULL)
         yield _killer(Job("UpdateKernelStack", "clear"))
-        yield _killer(Job("SYSEXIT", "set, 5 held back"))
-        yield _killer(Job("EnableInterrupts", "clear, 5 and 3 pending"))
+        for call in FULL:
+            yield _killer(Job(call, "clear, after an NMI"))
 
 
 def _killer(job: Job) -> Killer:

@@ -26,6 +26,9 @@ NO_SELECTOR, OF_IDT = 0x58, 2
 """A selector past the GDT's limit, and the bit of an error code that names a vector. EXT is not
 compared: QEMU leaves it clear for an external interrupt, where the manual has it set."""
 
+HELD, LEFT = "held", "left"
+"""The two marks in a lazy ROM's `pending` (rom/wedge/virtual_cpu.py)."""
+
 SOFTWARE = (0x03, 0x04, 0x80)
 """Vectors for INT n: their gates have DPL 3."""
 
@@ -56,6 +59,7 @@ class Model:
     real_if: bool = True
     held: bool = False
     from_user: bool = False  # SYSENTER was the way here, and nothing has told the ROM
+    marks: set[str] = field(default_factory=set)  # of `pending`
 
     # --- what can be seen ------------------------------------------------------------------------
 
@@ -86,6 +90,8 @@ class Model:
             asleep=self.here.asleep,
             vector=self.here.vector,
             frame=self.here.frame,
+            real_if=self.real_if if self.lazy else None,
+            marks=tuple(sorted(self.marks)) if self.lazy else None,
         )
 
     def without_accepted(self) -> State:
@@ -94,7 +100,7 @@ class Model:
         With no allowance used but ACCEPTED_EARLY it is that of the bare machine.
         """
         bits = sum(1 << line for line in self.pic.in_service if not self._waits_for(line))
-        return replace(self.state(), in_service=(bits & 0xFF, bits >> 8))
+        return replace(self.state(), in_service=(bits & 0xFF, bits >> 8), real_if=None, marks=None)
 
     # --- events from outside ---------------------------------------------------------------------
 
@@ -118,10 +124,12 @@ class Model:
         """A non-maskable interrupt; none while the handler of another runs."""
         if any(context.vector == NMI for context in self.contexts):
             raise Impossible("The handler of an NMI is running; the next one comes after its IRET.")
-        self._tell_of_sysenter()
+        self._tell_of_sysenter(NMI)
+        self._tell_of_user()
         self._enter(NMI)
         self._rest()
         self.held = True
+        self.marks.add(HELD)
 
     # --- what the guest does ---------------------------------------------------------------------
 
@@ -136,6 +144,8 @@ class Model:
             self.virtual_if = False
         elif name in ("EnableInterrupts", "SetInterruptMask"):
             self._enable()
+        elif name == "UpdateKernelStack":
+            self.marks.add(LEFT)
         elif name == "Halt":
             self.here.at, self.here.asleep = Place.HALT, True
             self._enable()
@@ -165,7 +175,7 @@ class Model:
     def fault(self) -> None:
         """A #GP with an error code, of whoever runs; its handler returns behind the instruction."""
         self._only_awake("fault")
-        self._tell_of_sysenter()
+        self._tell_of_sysenter(GENERAL_PROTECTION)
         self._tell_of_user()
         self._enter(GENERAL_PROTECTION, error=NO_SELECTOR)
         self.held = False
@@ -177,13 +187,14 @@ class Model:
         if self.virtual_if:
             raise Impossible("A kernel that changes stacks has interrupts masked; mask them first.")
         self.held = True
+        self.marks.add(LEFT)
 
     def interrupt(self, vector: int) -> None:
         """INT n, by the kernel or by user code, through a gate of DPL 3."""
         if vector not in SOFTWARE:
             raise Impossible(f"INT {vector:#x} is none of the vectors kept for software.")
         self._only_awake(f"execute INT {vector:#x}")
-        self._tell_of_sysenter()
+        self._tell_of_sysenter(vector)
         self._tell_of_user()
         self._enter(vector)
         self.held = False
@@ -232,14 +243,21 @@ class Model:
     def _enable(self) -> None:
         self.virtual_if = True
         self.real_if, self.held, self.from_user = True, False, False
+        self.marks.clear()
         self._arrive(enabling=True)
+        if self.here.user:
+            self.marks.add(LEFT)
 
     def _return(self, interrupts: bool) -> None:
         if interrupts:
             self._enable()
         else:
             self.virtual_if = False
-            self.held = self.here.user  # user code's IF is the real one
+            if self.here.user:  # user code's IF is the real one
+                self.held = self.real_if = True
+                self.marks = {LEFT}
+            else:
+                self.held = False
             self._arrive()
 
     def _leave(self, what: str, interrupts: bool = True) -> None:
@@ -278,8 +296,12 @@ class Model:
     def _enter(self, vector: int, trap: bool = False, error: int = 0) -> None:
         frame = Frame(self.here.at, self.virtual_if, error)
         self.here.asleep = False
+        if self.here.user:
+            self.marks.discard(LEFT)
         if not trap:
             self.virtual_if = False
+            if vector >= FIRST_VECTOR:
+                self.marks.add(HELD)
         self.contexts.append(Context(vector, frame, Place.ENTRY))
         self.delivered.append(vector)
 
@@ -320,8 +342,13 @@ class Model:
         """Whether a bit in service is that of a line that waits, or the master's bit for it."""
         return line in self.waiting or (line == CASCADE and max(self.waiting, default=0) >= 8)
 
-    def _tell_of_sysenter(self) -> None:
+    def _tell_of_sysenter(self, vector: int) -> None:
         """A handler finds IF clear in its image, and the ROM learns that the guest is masked."""
+        off = self.held or not self.real_if
+        an_interrupt = self.virtual_if and vector >= FIRST_VECTOR  # by its way through the ROM
+        if LEFT in self.marks and not self.here.user and off and not an_interrupt:
+            self.marks = {HELD}
+            self.virtual_if = self.real_if = False
         if self.from_user:
             self.virtual_if = self.real_if = self.from_user = False
 
@@ -329,6 +356,7 @@ class Model:
         """A handler that interrupts user code with IF clear runs with the real IF off."""
         if self.here.user and not self.virtual_if:
             self.real_if = False
+            self.marks.add(HELD)
 
     # --- what cannot be --------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from capstone import CS_ARCH_X86, CS_MODE_32, Cs, CsInsn
 from capstone.x86 import X86_GRP_CALL, X86_GRP_IRET, X86_GRP_JUMP, X86_GRP_RET, X86_OP_MEM
 
 from harness.explore.museum import SOURCES
+from harness.explore.same import are_independent
 from rom.image import Image
 from rom.source import strip_comment
 
@@ -38,6 +39,7 @@ of the 256 entries, which one line of source makes, one of each kind. `native` c
 to write a descriptor."""
 
 NOP = b"\x90"
+SWAPPED = "swapped"
 CONDITION = 1
 """Bit of a conditional jump's opcode: the opposite condition."""
 
@@ -50,6 +52,7 @@ class Instruction:
 
     `constants`: its immediates and displacements, as offset in `data`, size, and which; `relative`
     is the offset and size of a branch's distance. `ends_block`: what follows may not be next.
+    `closed`: it runs with the real IF off, unless it turns that on itself.
     """
 
     offset: int
@@ -60,6 +63,8 @@ class Instruction:
     ends_block: bool
     constants: tuple[tuple[int, int, str], ...]
     relative: tuple[int, int] | None
+    closed: bool
+    decoded: CsInsn
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,21 @@ class Mutant:
 
 
 def mutants(image: Image, base: int = 0) -> list[Mutant]:
-    """All mutants of an image whose block is at an address, in the order of addresses."""
-    found: list[Mutant] = []
+    """All mutants of an image whose block is at an address, in the order of addresses.
+
+    Two neighbours of closed code whose order nothing can tell are not swapped: that would be the
+    same program (see same.py).
+    """
+    return [mutant for mutant, same in _all(image, base) if not same]
+
+
+def same_programs(image: Image) -> list[Mutant]:
+    """The mutants that are left out."""
+    return [mutant for mutant, same in _all(image, 0) if same]
+
+
+def _all(image: Image, base: int) -> Iterator[tuple[Mutant, bool]]:
+    """Each change, and whether it makes the same program."""
     counts: Counter[str] = Counter()
     relocated = frozenset(image.wedge.relocations)
     code = instructions(image, base)
@@ -90,8 +108,13 @@ def mutants(image: Image, base: int = 0) -> list[Mutant]:
         following = code[index + 1] if index + 1 < len(code) else None
         for mutant in _changes(instruction, following, relocated):
             counts[str(mutant)] += 1
-            found.append(replace(mutant, number=counts[str(mutant)]))
-    return found
+            same = (
+                mutant.change.startswith(SWAPPED)
+                and following is not None
+                and (instruction.closed and following.closed)
+                and are_independent(instruction.decoded, following.decoded)
+            )
+            yield replace(mutant, number=counts[str(mutant)]), same
 
 
 def instructions(image: Image, base: int = 0) -> list[Instruction]:
@@ -120,8 +143,15 @@ def instructions(image: Image, base: int = 0) -> list[Instruction]:
                 label = names[max(mark for mark in marks if mark <= offset)]
                 text = _source(lines, row.line.file, row.line.number) if alone else ""
                 text = text or _plain(each)
-                found.append(_instruction(each, offset, label, text, offset in names))
+                closed = offset in _closed(image)
+                found.append(_instruction(each, offset, label, text, offset in names, closed))
     return found
+
+
+def _closed(image: Image) -> range:
+    """Where closed code is; nowhere in a backend without."""
+    labels = image.wedge.assembly.labels
+    return range(labels.get("closed_start", 0), labels.get("closed_end", 0))
 
 
 def _source(lines: dict[str, list[str]], file: str, number: int) -> str:
@@ -141,7 +171,7 @@ def _plain(decoded: CsInsn) -> str:
 
 
 def _instruction(
-    decoded: CsInsn, offset: int, label: str, text: str, begins_block: bool
+    decoded: CsInsn, offset: int, label: str, text: str, begins_block: bool, closed: bool
 ) -> Instruction:
     data = bytes(decoded.bytes)
     branches = decoded.group(X86_GRP_JUMP) or decoded.group(X86_GRP_CALL)
@@ -161,7 +191,7 @@ def _instruction(
     sysexit = data[:2] == b"\x0f\x35"
     return Instruction(
         *(offset, data, label, text, begins_block, leaves or sysexit),
-        *(tuple(constants), relative),
+        *(tuple(constants), relative, closed, decoded),
     )
 
 
@@ -177,7 +207,7 @@ def _changes(
     if inverted := _inverted(instruction.data):
         yield change("inverted", inverted)
     if following is not None and (swapped := _swapped(instruction, following)):
-        yield change(f"swapped with {following.text}", swapped)
+        yield change(f"{SWAPPED} with {following.text}", swapped)
     for at, width, which in instruction.constants:
         value = int.from_bytes(instruction.data[at : at + width], "little")
         for what, new in _values(which, value, instruction.offset + at in relocated):

@@ -58,8 +58,10 @@ class State:
 
     `delivered`: vectors of the handlers entered, in order. `waits`: vectors recorded or requested,
     in the order of numbers. `in_service`: of master and slave. `vector`: of the handler that runs,
-    None in the kernel's base or in user mode; `frame` what it found on its stack. `wrong`: what a
-    ROM has done besides, such as a register that it did not keep; nothing by the model.
+    None in the kernel's base or in user mode; `frame` what it found on its stack. `real_if`: what a
+    lazy ROM takes for the real IF of guest code, and `marks`: which of `held` and `left` it has
+    noted in `pending`; None of any other. `wrong`: what a ROM has done besides, such as a register
+    that it did not keep; nothing by the model.
     """
 
     mask: int
@@ -70,4 +72,6 @@ class State:
     asleep: bool
     vector: int | None
     frame: Frame | None
+    real_if: bool | None
+    marks: tuple[str, ...] | None
     wrong: tuple[str, ...] = ()

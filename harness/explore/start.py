@@ -21,8 +21,9 @@ class Start:
 
     held: the lines wait although interrupts are enabled, for the EOI of line HOLDING, in whose
     handler the call is made. by_sysenter: user code is about to come by SYSENTER. in_handler: the
-    call is made in a handler that interrupted user code, after its EOI. calls: those that make
-    sense there; none of them named, all.
+    call is made in a handler that interrupted user code, after its EOI. after_nmi: an NMI was the
+    last that came, and enabling has to know of it. calls: those that make sense there; none of them
+    named, all.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Start:
     held: bool = False
     by_sysenter: bool = False
     in_handler: bool = False
+    after_nmi: bool = False
     calls: tuple[str, ...] = ()
 
 
@@ -55,6 +57,11 @@ STARTS: Mapping[str, Start] = {
             *("clear, in a handler from user mode", False, (), (4, NMI)),
             in_handler=True,
             calls=(*INTERRUPT_CALLS, *DESCRIPTOR_CALLS),
+        ),
+        Start(
+            *("clear, after an NMI", False, (), (4, NMI)),
+            after_nmi=True,
+            calls=("EnableInterrupts", "SetInterruptMask", "IRET", "SYSEXIT", "Halt"),
         ),
         Start("clear, by SYSENTER", False, (), (4, NMI), by_sysenter=True, calls=FIRST_CALLS),
     )
@@ -95,6 +102,11 @@ def go_to(booted: Booted, start: Start) -> None:
     if start.enabled and not start.held:
         return
     booted.call("DisableInterrupts")
+    if start.after_nmi:
+        injector.nmi()
+        booted.finish(booted.label("handler_leave"))
+        booted.finish()
+        booted.clear_log()
     for line in start.pending:
         injector.raise_irq(line)
         booted.settle()

@@ -1,6 +1,7 @@
 """Processes side by side, each with machines of its own, that do the parts of a sweep."""
 
 import multiprocessing
+import os
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -163,7 +164,7 @@ class _Ended(Exception):
 def _work(pipe: Connection, folder: str, make: Callable[[], Doer[Task, Result]]) -> None:
     if parent := multiprocessing.parent_process():
         background.die_with(parent.pid or 0)
-    tempfile.tempdir = folder
+    tempfile.tempdir = os.environ["TMPDIR"] = folder  # a worker's children are to use it as well
     doer = make()
     points = cases = 0
 

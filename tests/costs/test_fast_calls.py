@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from harness.booted import IF, Booted
+from tests.costs.counting import instructions
 
 BUDGETS: Mapping[tuple[str, int], int] = {
     ("DisableInterrupts", 0): 2,
@@ -17,13 +18,9 @@ BUDGETS: Mapping[tuple[str, int], int] = {
 
 
 def count(booted: Booted, call: str, eax: int) -> int:
-    """Step through a call, and answer how many instructions it has, the RET included."""
-    returned = booted.label("returned")
+    """How many instructions a call has, the RET included."""
     booted.prepare(call, eax=eax)
-    for instructions in range(1, 100):
-        if booted.control.step() == returned:
-            return instructions
-    raise AssertionError(f"{call} did not return within 100 instructions")
+    return instructions(booted, booted.label("returned"))
 
 
 @pytest.mark.parametrize(("call", "eax"), sorted(BUDGETS))

@@ -1,30 +1,38 @@
 """Mutants of the interrupt path: what they change, what kills them, and why some survive."""
 
+import json
 import random
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from capstone import CS_ARCH_X86, CS_MODE_32, Cs
 
 from harness.errors import HarnessError
+from harness.explore import kit
 from harness.explore.campaign import (
     Attempt,
     CampaignReport,
     Executioner,
     Measurement,
     MutantResult,
+    _is_left,
+    _keep_killed,
+    _read,
 )
 from harness.explore.killers import killers
 from harness.explore.museum import ExhibitResult
-from harness.explore.mutants import Mutant, instructions, mutants
+from harness.explore.mutants import Mutant, instructions, mutants, same_programs
 from harness.explore.proof import Proof
 from harness.explore.rig import Measured
+from harness.explore.same import are_independent
 from harness.explore.survivors import read_survivors
 from harness.guest import GuestFile
 from harness.machine.config import MachineConfig
 from harness.rom import Rom
 from rom.image import Image
+from tests.mutation import mutated_image
 
 SURVIVORS = Path(__file__).parents[2] / "docs/mutants.md"
 BASE = 0xE4000
@@ -88,6 +96,98 @@ def test_neighbours_of_two_blocks_are_not_swapped(found: Mapping[str, list[Mutan
     assert not [key for key in keys if "swapped with sti" in key and key.startswith("enable_left")]
     assert "enable_left: jnz enable_pending: inverted" in keys
     assert "enable_left: jnz enable_pending: dropped" in keys
+
+
+def test_neighbours_that_nothing_can_tell_apart_are_not_swapped(
+    images: Mapping[str, Image], found: Mapping[str, list[Mutant]]
+) -> None:
+    left_out = [str(mutant) for mutant in same_programs(images["bare"])]
+    assert "note_entered: btrl %ecx, %eax: swapped with movb %cl, %bh" in left_out
+    assert not set(left_out) & {str(mutant) for mutant in found["bare"]}
+    assert same_programs(images["native"]) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "same"),
+    [
+        ("89c1 89d3", True),  # movl %eax, %ecx; movl %edx, %ebx
+        ("89c1 89ca", False),  # and movl %ecx, %edx
+        ("85c0 39d1", False),  # both set flags
+        ("890d00100000 891500200000", False),  # both store to the virtual CPU
+        ("89442404 891500200000", True),  # one to the stack
+        ("89442404 8b542404", False),  # the same place of the stack
+        ("89442404 8b542408", True),
+        ("50 89442404", False),  # a push moves the stack
+        ("0e 830c2401", False),  # pushl %cs as well
+        ("8b01 89d3", False),  # the guest's memory may fault
+        ("fa 89d3", False),  # cli
+    ],
+)
+def test_a_swap_is_the_same_program_when_the_two_share_nothing(code: str, same: bool) -> None:
+    decoder = Cs(CS_ARCH_X86, CS_MODE_32)
+    decoder.detail = True
+    first, second = decoder.disasm(bytes.fromhex(code), 0)
+    assert are_independent(first, second) is same
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "enter: movl $0, cpu(virtual_if): dropped",
+        "EnableInterrupts: movl $IF, cpu(virtual_if): swapped with cmpl $0, cpu(pending)",
+        "sysexit_esp0: cmpl $36, %edx: immediate + 1",
+    ],
+)
+def test_an_image_with_a_mutant_runs_its_bytes_wherever_the_block_is(
+    images: Mapping[str, Image], found: Mapping[str, list[Mutant]], key: str
+) -> None:
+    mutant, image = one(found, key), mutated_image(f"bare: {key}")
+    code = bytearray(images["bare"].wedge.at(BASE))
+    code[mutant.offset : mutant.offset + len(mutant.data)] = mutant.data
+    assert image.wedge.at(BASE) == code
+    assert sum(image.content) & 0xFF == 0
+    assert image.build_id != images["bare"].build_id
+
+
+@pytest.mark.parametrize("key", ["xen: IRET: cli: dropped", "bare: IRET: cli: doubled"])
+def test_a_key_that_is_no_mutants_is_refused(key: str) -> None:
+    with pytest.raises(pytest.UsageError, match="xen" if key.startswith("xen") else "no mutant"):
+        mutated_image(key)
+
+
+def test_what_was_killed_stays_so_for_the_build_and_a_survivor_is_tried_again(
+    tmp_path: Path,
+) -> None:
+    notes = tmp_path / "notes"
+    results = [MutantResult("a"), MutantResult("a", "script"), MutantResult("b", late=True)]
+    notes.write_text("".join(json.dumps(asdict(result)) + "\n" for result in results))
+    _keep_killed(notes)
+    assert list(_read(notes)) == [results[1]]
+
+
+@pytest.mark.parametrize(
+    ("result", "stages"),
+    [
+        (None, [""]),
+        (MutantResult("a", "script"), []),
+        (MutantResult("a"), ["late", "tested"]),
+        (MutantResult("a", late=True), ["tested"]),
+        (MutantResult("a", late=True, tested=True), []),
+        (MutantResult("explained"), []),
+    ],
+)
+def test_a_survivor_with_no_reason_is_tried_by_all_there_is(
+    result: MutantResult | None, stages: list[str]
+) -> None:
+    wanted = [s for s in ("", "late", "tested") if result or not s]
+    assert [s for s in wanted if _is_left(result, s, {"explained"})] == stages
+
+
+def test_an_installed_package_has_no_tests_to_try_mutants_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kit, "TESTS", tmp_path / "tests")
+    assert kit.kit_tests("bare", tmp_path / "file", (), lambda: None) == []
 
 
 @pytest.fixture(scope="module")

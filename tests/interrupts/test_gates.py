@@ -23,8 +23,8 @@ ERROR = VECTOR * 8 + 3  # IDT and EXT bits (Intel SDM vol 3, 6.13)
 GP, NP = 13, 11
 
 EMPTY = (0, 0)
-NOT_PRESENT = (KERNEL_CS << 16, 0x0E00)
-TRAP_TYPE = 0x0F00
+NOT_PRESENT, NO_TRAP_GATE = (KERNEL_CS << 16, 0x0E00), (KERNEL_CS << 16, 0x0F00)
+TRAP_TYPE, DPL_3 = 0x0F00, 0x6000
 
 
 def gate(booted: Booted, vector: int) -> tuple[int, int]:
@@ -38,7 +38,9 @@ def write_gate(booted: Booted, vector: int, low: int, high: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("instead", "fault"), [(EMPTY, GP), (NOT_PRESENT, NP)], ids=["empty", "not-present"]
+    ("instead", "fault"),
+    [(EMPTY, GP), (NOT_PRESENT, NP), (NO_TRAP_GATE, NP)],
+    ids=["empty", "not-present", "trap-gate-not-present"],
 )
 @pytest.mark.parametrize("enabling", [enable, set_mask, iret])
 def test_a_recorded_vector_without_a_gate_is_a_fault(
@@ -112,3 +114,24 @@ def test_a_trap_gate_leaves_interrupts_enabled(booted: Booted) -> None:
         [seen] = booted.log()
         assert (seen.vector, seen.mask, seen.eflags & IF) == (VECTOR, IF, IF), state
         assert in_service(booted) == (0, 0)
+
+
+@pytest.mark.parametrize(("limit", "is_there"), [(8 * VECTOR + 6, False), (8 * VECTOR + 7, True)])
+def test_a_vector_kept_for_software_is_one_whose_gate_ends_within_the_limit(
+    bare: Booted, limit: int, is_there: bool
+) -> None:
+    low, high = gate(bare, VECTOR)
+    write_gate(bare, VECTOR, low, high | DPL_3)
+    where = bare.label("user_stack")
+    table = bare.label("idt")
+    bare.control.write(where, limit.to_bytes(2, "little") + table.to_bytes(4, "little"))
+    bare.call("SetIDT", eax=where)
+    mask_interrupts(bare)
+    bare.machine.injector.lower_irq(5)
+    bare.machine.injector.raise_irq(5)
+    if is_there:  # as INT n it is entered, masked or not
+        bare.finish(bare.label("entry_25"))
+        assert bare.recorded() == []
+    else:
+        bare.settle()
+        assert (bare.recorded(), delivered(bare)) == ([VECTOR], [])

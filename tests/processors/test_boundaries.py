@@ -10,6 +10,7 @@ from harness.machine.control import read_u32
 from harness.rom import Rom
 from tests.descriptors.tables import FAR_DS, KERNEL_CS
 from tests.interrupts.steps import boundaries
+from tests.interrupts.test_past_defects_nmi_user import break_here
 from tests.processors.steps import IPI, Second, lingers, start_natively
 
 NMI = 2
@@ -120,6 +121,41 @@ def test_nothing_moves_the_guest_elsewhere_once_its_block_is_looked_for(
     second.finish(second.rom.symbol("own_block") - second.rom.block + second.rom.first)
     while (eip := second.control.step()) in first:
         assert not second.real_if(), second.rom.place(eip)
+
+
+@pytest.mark.parametrize("name", ["enable", "iret-on", "iret-off"])
+def test_a_breakpoint_in_an_nmis_handler_lets_no_ipi_into_closed_code(
+    ready: Callable[..., Booted], roms: dict[str, Rom], name: str
+) -> None:
+    # The way to a block of another processor begins in that of the first, which is closed as well.
+    second = Second.of(ready(roms["bare"]))
+    begin, end = second.rom.rom.manifest["block"]["closed"]
+    blocks = (second.rom.first, second.rom.block)
+    closed = [range(block + begin, block + end) for block in blocks]
+
+    def is_closed(place: int) -> bool:
+        return any(place in part for part in closed)
+
+    inside = 0
+    for where in boundaries(
+        second, lambda: stand(second, WAYS[name], True), second.label("returned")
+    ):
+        at = second.control.registers()["eip"]
+        second.control.set_registers(ds=0x10, es=0x10)  # for the handlers
+        second.machine.injector.nmi_message(1)
+        second.finish(second.label("handler_logged"))
+        break_here(second)
+        if is_closed(at):
+            inside += 1
+            assert not second.real_if(), where
+        second.send()
+        handler = second.label("ipi_entry")
+        while second.control.run_to(handler, second.label("returned")) == handler:
+            came = read_u32(second.control, second.control.registers()["esp"])
+            assert not is_closed(came), where
+        lingers(second)
+        assert delivered_in_all(second) == 1, where
+    assert inside
 
 
 def test_an_nmi_at_any_instruction_of_a_first_call_does_no_harm(
