@@ -100,7 +100,13 @@ class Model:
         With no allowance used but ACCEPTED_EARLY it is that of the bare machine.
         """
         bits = sum(1 << line for line in self.pic.in_service if not self._waits_for(line))
-        return replace(self.state(), in_service=(bits & 0xFF, bits >> 8), real_if=None, marks=None)
+        return replace(
+            self.state(),
+            mask=IF if self.virtual_if else 0,  # nobody asks for it in user mode
+            in_service=(bits & 0xFF, bits >> 8),
+            real_if=None,
+            marks=None,
+        )
 
     # --- events from outside ---------------------------------------------------------------------
 

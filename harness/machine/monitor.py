@@ -186,8 +186,9 @@ class Monitor:
             await accepted
             return True
         finally:
-            accepted.cancel()
-            await asyncio.wait({accepted})
+            async with self._disconnecting:  # it disconnects as well when it is cancelled
+                accepted.cancel()
+                await asyncio.wait({accepted})
 
     async def _watch(self) -> None:
         """Record the events until the connection ends."""

@@ -124,7 +124,9 @@ def test_each_edge_is_delivered_once(lazy: bool, wedge_seed: int | None) -> None
             if Allowance.EARLY_EOI in model.used:
                 return  # the guest's own EOIs are for other lines than its handlers'
             for _ in range(MOST_EVENTS):
-                running = model.pic.in_service.difference(model.waiting, [CASCADE])
+                slaves = [line for line in model.pic.in_service if line >= 8]
+                without = [*model.waiting, *([CASCADE] if slaves else [])]
+                running = model.pic.in_service.difference(without)
                 if model.here.asleep:
                     if any(context.vector == NMI for context in model.contexts):
                         return  # nothing wakes it for certain
