@@ -1,4 +1,7 @@
-"""The verbs of the kit: each a few lines that call the library. `inv --help VERB` explains it."""
+"""The verbs of the kit: each a few lines that call the library. `inv --help VERB` explains it.
+
+What only one of them needs is imported there, so that `inv boot` does not wait for the others.
+"""
 
 import sys
 from collections.abc import Iterable
@@ -9,34 +12,15 @@ from invoke.context import Context
 from invoke.tasks import task
 from rich.console import Console
 
-from ci.matrix.plan import read_plan
-from ci.matrix.prefix import cache_folder, remove_prefixes
-from ci.matrix.run import MatrixRequest, run_matrix
-from ci.matrix.table import show_matrix
 from guests.build import GUESTS, build_guest, write_guest
 from harness import cli
-from harness.bench.run import bench as bench_roms
-from harness.bench.table import show_bench
 from harness.boot import BootRequest
 from harness.boot import boot as boot_machine
-from harness.debug import debug_session
-from harness.doctor.examine import examine
-from harness.doctor.machine import this_machine
-from harness.doctor.show import show_diagnosis
 from harness.errors import HarnessError
-from harness.explore.picture import picture_sweep
-from harness.explore.proof import Proof, prove
-from harness.explore.replay import check_build, debug_replay, read
-from harness.explore.rerun import rerun
-from harness.explore.sweep import SweepRequest
-from harness.explore.sweep import sweep as sweep_calls
-from harness.explore.table import show_sweep
 from harness.guest import load_guest
 from harness.machine.config import MachineConfig
 from harness.report.terminal import show_bound, show_header, show_log, show_trouble, shown
 from harness.rom import load_rom
-from harness.suite.run import Selection, seed_of
-from harness.suite.runs import Runs, run_suite
 from rom.backends import BACKENDS
 from rom.backends import backend as backend_named
 from rom.build import write_image
@@ -192,6 +176,8 @@ def debug(
     commands: str = "",
 ) -> None:
     """Boot as `boot` does, and open GDB where VMI_Init begins, with symbols and sources."""
+    from harness.debug import debug_session
+
     with cli.verb():
         config = _config(guest, initrd, append, machine, memory, smp, qemu, accel)
         request = _request(backend, generation, guest, config, timeout, "")
@@ -225,6 +211,9 @@ def test(
     json: str = "",
 ) -> None:
     """Run the whole suite: the proof that what is promised holds. It leaves build/report."""
+    from harness.suite.run import Selection, seed_of
+    from harness.suite.runs import Runs, run_suite
+
     with cli.verb(json):
         selection = Selection(ROOT, node or "", k, workers, seed_of(seed))
         report = run_suite(selection, Runs(BUILD / "report", repeat, loaded, gdb), Console())
@@ -241,6 +230,9 @@ def test(
 )
 def bench(ctx: Context, backend: str = "", json: str = "") -> None:
     """Count what the calls cost in instructions, each figure beside its yardstick and budget."""
+    from harness.bench.run import bench as bench_roms
+    from harness.bench.table import show_bench
+
     with cli.verb(json):
         built = _build([backend] if backend else BACKENDS, "3.0", "")
         roms = {image.backend.name: path for image, path in built}
@@ -282,6 +274,12 @@ def explore(
     mutants: bool = False,
 ) -> None:
     """Raise interrupts at every arrival point of the calls, and check what becomes of them."""
+    from harness.explore.picture import picture_sweep
+    from harness.explore.proof import Proof, prove
+    from harness.explore.sweep import SweepRequest
+    from harness.explore.sweep import sweep as sweep_calls
+    from harness.explore.table import show_sweep
+
     with cli.verb(json):
         if replay:
             _replay(Path(replay), json, picture)
@@ -316,6 +314,9 @@ def explore(
 
 def _replay(file: Path, json: str, picture: bool) -> None:
     """Go to the case, or play the script, of a replay file; in GDB at a terminal."""
+    from harness.explore.replay import check_build, debug_replay, read
+    from harness.explore.rerun import rerun
+
     replay = read(file)
     [(image, path)] = _build([replay.backend], "3.0", "")
     check_build(replay, image.build_id, file)
@@ -341,6 +342,10 @@ def _replay(file: Path, json: str, picture: bool) -> None:
 )
 def doctor(ctx: Context, file: str | None = None, boot: bool = False, json: str = "") -> None:
     """Say whether this machine is ready; or why a BIOS or a guest would ignore a ROM."""
+    from harness.doctor.examine import examine
+    from harness.doctor.machine import this_machine
+    from harness.doctor.show import show_diagnosis
+
     with cli.verb(json):
         if boot and not file:
             raise HarnessError("A boot needs a ROM to look at; name its file.")
@@ -373,6 +378,11 @@ def matrix(
     json: str = "",
 ) -> None:
     """Boot and test on several QEMU versions and machine types, on each backend."""
+    from ci.matrix.plan import read_plan
+    from ci.matrix.prefix import cache_folder, remove_prefixes
+    from ci.matrix.run import MatrixRequest, run_matrix
+    from ci.matrix.table import show_matrix
+
     with cli.verb(json):
         console = Console()
         if remove:

@@ -16,7 +16,13 @@ from typing import NoReturn
 from invoke.main import program
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload([__name__, "tasks"])
+_CONTEXT.set_forkserver_preload(
+    [
+        *(__name__, "tasks", "harness.bench.run", "harness.bench.table", "harness.doctor.examine"),
+        *("harness.explore.proof", "harness.explore.picture", "harness.suite.runs"),
+        *("ci.matrix.run", "ci.matrix.table"),
+    ]
+)
 
 
 def run(
