@@ -127,11 +127,6 @@ DIRECTED: Mapping[str, tuple[str, ...]] = {
         *("raise 5", "nmi", "iret", "eoi master", "iret", "call UpdateKernelStack"),
         *("raise 1", "call UpdateKernelStack", "fault", "iret", _ENABLE, "raise 0", "nmi"),
     ),
-    # What comes over user code that left a handler before its EOI is noted there as in the kernel.
-    "user mode over what waits": (
-        *("raise 5", "raise 1", _ENABLE, "user", "raise 0", "eoi master 1", _ENABLE),
-        *("eoi master 0", _ENABLE, "eoi master", "iret", "iret", "iret"),
-    ),
     "a trap gate over what is held back": (
         *("raise 5", "raise 3", _ENABLE, _ENABLE, "gate 1 trap", "raise 1", "raise 0"),
         *("eoi master", "iret", "eoi master", "iret", "eoi master", "iret", "gate 1 interrupt"),

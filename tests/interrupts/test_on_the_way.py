@@ -296,6 +296,28 @@ def test_no_8259_is_asked_where_nothing_waits(bare: Booted, start: Callable[[Boo
     assert bare.control.run_to(*ends) == ends[0]
 
 
+def test_what_comes_over_user_code_is_held_to_its_own_eoi(bare: Booted) -> None:
+    # The kernel went there from the handler of 1, before its EOI, with 5 recorded.
+    mask_interrupts(bare)
+    arrive(bare, 5, 1)
+    bare.prepare("EnableInterrupts")
+    here = bare.finish(bare.label("entry_21"))
+    bare.prepare_at(bare.rom.stub("IRET"), user_frame(bare), esp=here["esp"])
+    bare.finish(bare.label("user_code"))
+    bare.machine.injector.lower_irq(0)
+    bare.machine.injector.raise_irq(0)
+    here = bare.finish(bare.label("entry_20"))
+    bare.machine.injector.outb(0x20, 0x61)  # specific EOI, of 1
+    frame = {"stack": (bare.label("returned"),), "esp": here["esp"] - 0x80}
+    ends = (bare.label("returned"), bare.label("entry_25"))
+    bare.prepare_at(bare.rom.stub("EnableInterrupts"), **frame)
+    assert bare.control.run_to(*ends) == ends[0], "it comes while 0 is in service"
+    bare.machine.injector.outb(0x20, 0x60)
+    bare.call("DisableInterrupts", esp=here["esp"] - 0x80)
+    bare.prepare_at(bare.rom.stub("EnableInterrupts"), **frame)
+    assert bare.control.run_to(*ends) == ends[1]
+
+
 # --- the handler's flags ------------------------------------------------------------------------
 
 
