@@ -308,14 +308,16 @@ def test_what_comes_over_user_code_is_held_to_its_own_eoi(bare: Booted) -> None:
     bare.machine.injector.raise_irq(0)
     here = bare.finish(bare.label("entry_20"))
     bare.machine.injector.outb(0x20, 0x61)  # specific EOI, of 1
-    frame = {"stack": (bare.label("returned"),), "esp": here["esp"] - 0x80}
-    ends = (bare.label("returned"), bare.label("entry_25"))
-    bare.prepare_at(bare.rom.stub("EnableInterrupts"), **frame)
-    assert bare.control.run_to(*ends) == ends[0], "it comes while 0 is in service"
+
+    def enabled() -> int:
+        stack, esp = (bare.label("returned"),), here["esp"] - 0x80
+        bare.prepare_at(bare.rom.stub("EnableInterrupts"), stack, esp=esp)
+        return bare.control.run_to(bare.label("returned"), bare.label("entry_25"))
+
+    assert enabled() == bare.label("returned"), "it comes while 0 is in service"
     bare.machine.injector.outb(0x20, 0x60)
     bare.call("DisableInterrupts", esp=here["esp"] - 0x80)
-    bare.prepare_at(bare.rom.stub("EnableInterrupts"), **frame)
-    assert bare.control.run_to(*ends) == ends[1]
+    assert enabled() == bare.label("entry_25")
 
 
 # --- the handler's flags ------------------------------------------------------------------------
