@@ -81,12 +81,17 @@ def step_in_closed_code(bare: Booted) -> str:
 
 
 @pytest.mark.parametrize(
-    "start",
-    [line, fault_in_user_mode, fault_after_sysenter, step_in_closed_code],
-    ids=lambda start: start.__name__,
+    ("start", "first", "last"),
+    [
+        (line, "enter", "enter_trap_gate"),
+        (fault_in_user_mode, "exception_user", "exception_open"),
+        (fault_after_sysenter, "note_sysenter", "exception_open"),
+        (step_in_closed_code, "exception_not_leaving", "exception_image"),
+    ],
+    ids=["a line", "a fault in user mode", "a fault after SYSENTER", "a step in closed code"],
 )
 def test_an_nmis_handler_that_enables_before_another_counts_leaves_that_ones_enabling_whole(
-    bare: Booted, start: Callable[[Booted], str]
+    bare: Booted, start: Callable[[Booted], str], first: str, last: str
 ) -> None:
     at_kernel = bare.control.registers()
     vector = ""
@@ -99,12 +104,11 @@ def test_an_nmis_handler_that_enables_before_another_counts_leaves_that_ones_ena
         bare.machine.injector.outb(0x20, 0x20)
         mask_interrupts(bare)
         vector = start(bare)
-        bare.finish(bare.rom.symbol(f"vector_{vector}"))
+        bare.finish(bare.rom.symbol(first))
         bare.clear_log()
 
-    prepare()
     unserved = []
-    for where in boundaries(bare, prepare, bare.label(f"entry_{vector}")):
+    for where in boundaries(bare, prepare, bare.rom.symbol(last)):
         counts = bare.field("pending") & virtual_cpu.HELD and bare.field("real_if") == 0
         bare.machine.injector.nmi()
         here = bare.finish(bare.label("handler_logged"))
