@@ -338,7 +338,7 @@ def test_a_handler_has_the_iopl_and_the_direction_of_what_it_interrupts(booted: 
 def test_a_handler_is_not_single_stepped_with_the_call_that_delivers_to_it(bare: Booted) -> None:
     mask_interrupts(bare)
     arrive(bare, 5)
-    bare.prepare("EnableInterrupts", eflags=RESET | IF | TF)
+    bare.prepare_at(bare.rom.stub("IRET"), kernel_frame(bare), eflags=RESET | TF)
     there = bare.finish(bare.label("entry_25"))
     assert there["eflags"] & TF == 0
     assert DEBUG in delivered(bare)
