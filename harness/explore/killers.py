@@ -127,6 +127,10 @@ DIRECTED: Mapping[str, tuple[str, ...]] = {
         *("raise 5", "nmi", "iret", "eoi master", "iret", "call UpdateKernelStack"),
         *("raise 1", "call UpdateKernelStack", "fault", "iret", _ENABLE, "raise 0", "nmi"),
     ),
+    "a trap gate over what is held back": (
+        *("raise 5", "raise 3", _ENABLE, _ENABLE, "gate 1 trap", "raise 1", "raise 0"),
+        *("eoi master", "iret", "eoi master", "iret", "eoi master", "iret", "gate 1 interrupt"),
+    ),
     "a selector with an RPL": ("gate 5 rpl", "raise 5", _ENABLE, "eoi master", "iret"),
     "trap gate": ("gate 5 trap", _ENABLE, "raise 5", "raise 1", "eoi master", "iret", "iret"),
 }

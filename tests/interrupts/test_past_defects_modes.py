@@ -4,16 +4,11 @@ Each comment says what once went wrong.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
 from harness.booted import IF, Booted
-from harness.guest import GuestFile
-from harness.machine.config import MachineConfig
 from harness.machine.control import read_u32, write_u32
-from harness.plugin import MachinePool
-from harness.rom import Rom
 from rom.wedge import virtual_cpu
 from tests.interrupts.steps import (
     KERNEL_CS,
@@ -320,17 +315,6 @@ def test_what_an_exceptions_handler_leaves_recorded_is_delivered_when_the_call_r
 
 
 # --- more than one processor -------------------------------------------------------------------
-
-
-@pytest.fixture
-def bare_of_two(
-    machine_pool: MachinePool,
-    machine_config: MachineConfig,
-    roms: dict[str, Rom],
-    wedge_guest: GuestFile,
-) -> Booted:
-    """The first of two processors at `ready`."""
-    return machine_pool.ready(replace(machine_config, smp=2), roms["bare"], wedge_guest)
 
 
 @pytest.mark.not_on(machine="isapc", reason="it has one processor")

@@ -92,3 +92,18 @@ def test_back_in_user_mode_an_interrupt_comes_at_once(booted: Booted, line: int)
     booted.finish(booted.label("user_code"))
     arrive_at(booted, line, booted.label("user_code"))
     assert (delivered(booted), in_service(booted)) == (vectors(line), (0, 0))
+
+
+@pytest.mark.not_on(machine="isapc", reason="it has one processor")
+def test_an_nmi_at_a_stub_for_several_processors_finds_the_guest_masked(
+    bare_of_two: Booted,
+) -> None:
+    bare = bare_of_two
+    enter(bare)
+    bare.control.step()
+    bare.prepare("DisableInterrupts")
+    bare.machine.injector.nmi()
+    bare.finish(bare.label("handler_logged"))
+    [seen] = bare.log()
+    assert (seen.vector, seen.eip) == (NMI, bare.rom.stub("DisableInterrupts"))
+    assert (seen.mask, seen.eflags & IF) == (0, 0)
