@@ -249,7 +249,7 @@ def test_an_nmi_while_an_arrival_is_noted_leaves_the_real_if_of_its_handler_on(
         in_handler.restore()
         bare.machine.injector.lower_irq(0)
         bare.machine.injector.raise_irq(0)
-        bare.finish(bare.rom.symbol("note_entered"))
+        bare.finish(bare.rom.symbol("drop_done"))
 
     for where in boundaries(bare, prepare, bare.label("entry_20")):
         bare.machine.injector.nmi()
