@@ -175,3 +175,23 @@ def test_the_handler_of_an_nmi_in_a_halt_of_a_handler_can_enable(bare: Booted) -
         bare.prepare_at(bare.rom.stub("EnableInterrupts"), (place,), esp=esp)
         bare.finish(place)
         assert (bare.real_if(), bare.field("virtual_if")) == (True, IF), where
+
+
+def test_the_handler_of_an_nmi_can_enable_until_enabling_looks_at_what_waits(bare: Booted) -> None:
+    place = code(bare) + 0x80
+    bare.control.write(place, LOOP)
+
+    def prepare() -> None:
+        release(bare, 5)
+        enable(bare)
+        mask_interrupts(bare)
+        in_handler(bare, "EnableInterrupts", (bare.label("returned"),))
+
+    for where in boundaries(bare, prepare, bare.rom.symbol("settle_again")):
+        if where.startswith("at the end"):
+            continue
+        bare.machine.injector.nmi()
+        esp = bare.finish(bare.label("handler_logged"))["esp"]
+        bare.prepare_at(bare.rom.stub("EnableInterrupts"), (place,), esp=esp)
+        bare.finish(place)
+        assert (bare.real_if(), bare.field("virtual_if")) == (True, IF), where
