@@ -1,4 +1,4 @@
-"""What waits below a handler that runs, and what the ROM makes of it: how real IF and marks go on."""
+"""What waits below a handler that runs: how it is known, and what it makes of the real IF."""
 
 from collections.abc import Callable
 
@@ -279,7 +279,7 @@ def test_a_vector_with_the_low_bits_of_what_waits_is_not_taken_for_it(bare: Boot
 
 
 def sysexit_in_a_handler(bare: Booted) -> None:
-    """Stand in SYSEXIT with 5 held back, in its open part, and let an NMI's handler return there."""
+    """Be in the open part of SYSEXIT with 5 held back, in the handler of an NMI that came there."""
     esp = in_a_handler(bare)
     execute(bare, write_msr(SYSENTER_CS, KERNEL_CS), esp=esp)
     stack = bare.label("user_stack_top")
