@@ -84,7 +84,8 @@ def _sleep(run: Run) -> Iterator[str]:
     yield from _registers(replace(run, end=replace(run.end, state=woken)))
     if not (asleep["eflags"] & IF):
         yield "it sleeps in HLT with the real IF off"
-    if run.line == NMI and run.point.shadowed_by is not None:
+    at_hlt = run.point.state["eip"] == asleep["eip"] - 1  # HLT is one byte
+    if run.line == NMI and run.point.shadowed_by is not None and at_hlt:
         if run.stage.view.lazy:
             yield "it sleeps in HLT although an NMI came before it and ended STI's shadow"
         return  # so it is on the bare machine

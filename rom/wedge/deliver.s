@@ -260,6 +260,23 @@ note_entered:
     call in_service
     movl %ecx, %ebx
     call line_of
+    movl %ecx, %edx
+    xorl $8, %edx
+    btl %edx, %eax
+    jc note_line                            # the same input of both 8259s is in service
+    movzbl cpu(pending), %edx
+note_next:                                  # or that line belongs to what waits with these low bits
+    decl %edx
+    js note_line
+    cmpb $RECORDED, cpu(arrival_line, %edx)
+    jne note_next
+    movb cpu(arrival_vector, %edx), %ch
+    xorb %bl, %ch
+    testb $7, %ch
+    jnz note_next
+    movl $NO_LINE, %ecx
+note_line:
+    movzbl %cl, %ecx
     btrl %ecx, %eax                         # an older entry of this line is finished
     movb %cl, %bh
     pushl %ebx                              # vector, line << 8

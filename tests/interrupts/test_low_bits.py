@@ -1,0 +1,35 @@
+"""A vector of no 8259 whose low three bits are those of a line that waits is not that line."""
+
+from harness.booted import Booted
+from tests.interrupts.steps import (
+    arrive,
+    delivered,
+    execute,
+    in_service,
+    mask_interrupts,
+)
+from tests.interrupts.test_waiting import in_a_handler
+
+LINE = 7
+OF_THE_APIC = 0xEF  # Linux gives it to the timer of the local APIC; line 7 is 27h
+
+
+def test_a_vector_of_the_local_apic_over_what_waits_takes_nothing_away(bare: Booted) -> None:
+    mask_interrupts(bare)
+    arrive(bare, LINE)
+    bare.machine.injector.message(0, OF_THE_APIC)
+    bare.call("EnableInterrupts")
+    bare.settle()
+    assert delivered(bare) == [OF_THE_APIC, 0x20 + LINE]
+    assert (bare.recorded(), in_service(bare)) == ([], (0, 0))
+
+
+def test_int_n_in_a_handler_takes_nothing_from_what_that_holds_back(bare: Booted) -> None:
+    esp = in_a_handler(bare, LINE)
+    here = bare.control.registers()
+    execute(bare, b"\xcd\x47", esp=esp)
+    bare.control.set_registers(**here)
+    bare.finish()
+    bare.settle()
+    assert delivered(bare) == [0x23, 0x47, 0x20 + LINE]
+    assert bare.recorded() == []
