@@ -102,7 +102,7 @@ def test_neighbours_that_nothing_can_tell_apart_are_not_swapped(
     images: Mapping[str, Image], found: Mapping[str, list[Mutant]]
 ) -> None:
     left_out = [str(mutant) for mutant in same_programs(images["bare"])]
-    assert "note_entered: btrl %ecx, %eax: swapped with movb %cl, %bh" in left_out
+    assert "note_line: btrl %ecx, %eax: swapped with movb %cl, %bh" in left_out
     assert not set(left_out) & {str(mutant) for mutant in found["bare"]}
     assert same_programs(images["native"]) == []
 
