@@ -48,7 +48,6 @@ from harness.machine.wire import Wire
 
 STDERR_LOG = "stderr.log"
 LOGS = (SERIAL_LOG, DEBUG_LOG, FIRMWARE_LOG, QEMU_LOG, STDERR_LOG)
-LOW_MEMORY = "memory"
 START_LIMIT = 30.0  # seconds, for QEMU to connect to its monitor
 QUIT_LIMIT = 10.0  # seconds
 EXIT_LIMIT = 2.0  # seconds, for a QEMU that was told to end, or has let go of a connection
@@ -225,7 +224,7 @@ class Machine:
             _end(process)  # there is no way left to steer it
             self._ended = Ending(ending.DIED, DISCONNECTED, process.returncode)
             return self._ended
-        if (reason := self._shutdown_reason()) is None or self._goes_on():
+        if (reason := self._reason_it_stands()) is None:
             return None
         if reason == GUEST_SHUTDOWN and self.monitor.version() >= EXIT_IS_A_SHUTDOWN:
             self._ended = self._quit()
@@ -259,7 +258,7 @@ class Machine:
 
         What may be asked of a guest that powered off is kept.
         """
-        path = self._in_folder(LOW_MEMORY)
+        path = self._in_folder("memory")
         self.monitor.execute("pmemsave", val=0, size=LOW_MEMORY_SIZE, filename=str(path))
         self.monitor.quit()
         try:
@@ -306,8 +305,7 @@ class Machine:
             found = self.ending() if self._process else None
             state, registers = found.detail if found else "QEMU did not start.", ""
         parts = [
-            state,
-            registers,
+            *(state, registers),
             last_lines("serial console", self.console()),
             last_lines("debug console", self.debug_console()),
             last_lines("QEMU's standard error", self._log(STDERR_LOG)),
@@ -372,12 +370,15 @@ class Machine:
                 return str(event["data"].get("reason"))
         return None
 
-    def _goes_on(self) -> bool:
-        """Whether a guest that had ended was set going again, of which the event is yet to come."""
-        try:
-            return self.monitor.status() not in ("shutdown", "internal-error")
-        except HarnessError:
-            return False
+    def _reason_it_stands(self) -> str | None:
+        """Why the guest ended, unless it goes on; either's event may be yet to come."""
+        before, reason = len(self.monitor.events), self._shutdown_reason()
+        with suppress(HarnessError):
+            if self.monitor.status() not in ("shutdown", "internal-error"):
+                return None
+            if reason is None:
+                self.monitor.wait_event({"SHUTDOWN"}, EXIT_LIMIT, before)
+        return reason or self._shutdown_reason()
 
     def _log(self, name: str) -> str:
         return self._logs.text(name) if self._logs is not None else ""
@@ -387,9 +388,8 @@ def _spawn(command: list[str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
     try:
         return background.spawn(command, subprocess.DEVNULL, log, log)
     except OSError as error:
-        raise MachineError(
-            f"{command[0]} cannot be started: {error.strerror}; name another QEMU."
-        ) from error
+        text = f"{command[0]} cannot be started: {error.strerror}; name another QEMU."
+        raise MachineError(text) from error
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
