@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from harness.booted import SOURCE_ROOT
 from harness.errors import HarnessError
 from harness.machine import background
+from harness.machine.folder import OwnFolder
 from rom.backends import BACKENDS
 
 TESTS = SOURCE_ROOT / "tests"
@@ -107,8 +107,8 @@ def fail(key: str, tests: Sequence[str], tick: Callable[[], None]) -> Failure | 
 def _pytest(arguments: Sequence[str]) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
     """A run of pytest and the file of what it prints; it ends with the context."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-    with tempfile.TemporaryDirectory(prefix="wedge-") as folder:
-        output = Path(folder) / "output"
+    with OwnFolder() as folder:
+        output = folder.path / "output"
         with output.open("wb") as file:
             process = background.spawn(command, subprocess.DEVNULL, file, file)
         try:

@@ -5,7 +5,6 @@ anew from the edited source, booted, and swept where the bug has to show. A ROM 
 boot would prove nothing of the sweep, so every exhibit comes to `ready`.
 """
 
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,6 +16,7 @@ from harness.explore.sweeper import Sweeper
 from harness.explore.worker import Workers
 from harness.guest import GuestFile
 from harness.machine.config import MachineConfig
+from harness.machine.folder import OwnFolder
 from harness.rom import Rom
 from rom.backends import BACKENDS
 from rom.build import write_file
@@ -79,8 +79,8 @@ def build(exhibit: Exhibit) -> Image:
             f"times, and not once; bring it in line with the source:\n{exhibit.old}"
         )
     backend = BACKENDS[exhibit.backend]
-    with tempfile.TemporaryDirectory(prefix="wedge-") as folder:
-        edited = Path(folder) / Path(exhibit.source).name
+    with OwnFolder() as folder:
+        edited = folder.path / Path(exhibit.source).name
         edited.write_text(text.replace(exhibit.old, exhibit.new))
 
         def files(names: Iterable[str | Path]) -> tuple[str | Path, ...]:
@@ -102,8 +102,8 @@ def visit(
     beat: Beat = lambda points, cases: None,
 ) -> ExhibitResult:
     """Build and boot an exhibit, and sweep it up to the first failure. Raises HarnessError."""
-    with tempfile.TemporaryDirectory(prefix="wedge-") as folder:
-        sweeper = Sweeper(config, _written(build(exhibit), Path(folder)), guest)
+    with OwnFolder() as folder:
+        sweeper = Sweeper(config, _written(build(exhibit), folder.path), guest)
         try:
             return _swept(exhibit, sweeper, beat)
         finally:

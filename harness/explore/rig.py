@@ -1,12 +1,10 @@
 """The machines on which mutants live and die: one for the sweep, one for scripts."""
 
 import re
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from harness.booted import Booted, BootedMachine
 from harness.errors import HarnessError
@@ -17,6 +15,7 @@ from harness.explore.model import Impossible
 from harness.explore.sweeper import Sweeper
 from harness.guest import GuestFile
 from harness.machine.config import MachineConfig
+from harness.machine.folder import OwnFolder
 from harness.rom import Rom
 
 LIMIT = 1.0
@@ -49,14 +48,14 @@ class Rig:
         self._parts = (config, rom, guest)
         self._sweeper = Sweeper(config, rom, guest)
         self._scripts: BootedMachine | None = None
-        self._folder = tempfile.TemporaryDirectory(prefix="wedge-")
-        self._log = Path(self._folder.name) / "code"
+        self._folder = OwnFolder()
+        self._log = self._folder.path / "code"
 
     def close(self) -> None:
         """End the machines."""
         self._sweeper.close()
         self._close_scripts()
-        self._folder.cleanup()
+        self._folder.remove()
 
     @property
     def block(self) -> int:

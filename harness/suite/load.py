@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.machine import background
+from harness.machine.folder import OwnFolder
 from harness.suite.run import Selection
 
 
@@ -22,7 +22,9 @@ def load(selection: Selection) -> Iterator[None]:
     What becomes of it does not count. Its temporary files go with it.
     """
     stop = threading.Event()
-    folder = Path(tempfile.mkdtemp(prefix="wl"))
+    own = OwnFolder()
+    folder = own.path / "wl"
+    folder.mkdir()
     thread = threading.Thread(target=_keep_running, args=(selection, folder, stop))
     thread.start()
     try:
@@ -35,6 +37,7 @@ def load(selection: Selection) -> Iterator[None]:
             if not folder.exists():
                 break
             time.sleep(0.1)
+        own.remove()
 
 
 def _keep_running(selection: Selection, folder: Path, stop: threading.Event) -> None:

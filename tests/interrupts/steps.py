@@ -106,6 +106,23 @@ def kernel_frame(booted: Booted, eflags: int = RESET | IF) -> tuple[int, int, in
     return booted.label("returned"), KERNEL_CS, eflags
 
 
+def enabling(booted: Booted) -> None:
+    """Stand at EnableInterrupts with line 5 pending."""
+    arrive(booted, 5)
+    booted.prepare("EnableInterrupts")
+
+
+def to_kernel(booted: Booted) -> None:
+    """Stand at IRET to `returned`, which enables."""
+    booted.prepare_at(booted.rom.stub("IRET"), kernel_frame(booted))
+
+
+def to_kernel_pending(booted: Booted) -> None:
+    """The same with line 5 pending."""
+    arrive(booted, 5)
+    to_kernel(booted)
+
+
 def user_frame(booted: Booted, eflags: int = RESET | IF) -> tuple[int, int, int, int, int]:
     """A frame to return to `user_code` in user mode."""
     label = booted.label

@@ -8,15 +8,17 @@ from harness.booted import IF, Booted
 from rom.wedge import virtual_cpu
 from tests.interrupts.steps import (
     RESET,
-    arrive,
     boundaries,
     code,
     delivered,
     enable,
+    enabling,
     in_service,
     kernel_frame,
     mask_interrupts,
     release,
+    to_kernel,
+    to_kernel_pending,
     user_frame,
     vectors,
 )
@@ -31,22 +33,8 @@ LOOP = b"\x90\xeb\xfd"  # nop; jmp
 SYSENTER_CS, KERNEL_CS = 0x174, 0x08
 
 
-def enabling(bare: Booted) -> None:
-    arrive(bare, 5)
-    bare.prepare("EnableInterrupts")
-
-
-def to_kernel(bare: Booted) -> None:
-    bare.prepare_at(bare.rom.stub("IRET"), kernel_frame(bare))
-
-
 def to_kernel_masked(bare: Booted) -> None:
     bare.prepare_at(bare.rom.stub("IRET"), kernel_frame(bare, RESET))
-
-
-def to_kernel_pending(bare: Booted) -> None:
-    arrive(bare, 5)
-    to_kernel(bare)
 
 
 def to_user(bare: Booted) -> None:

@@ -158,7 +158,10 @@ def test_an_nmi_where_an_arrival_begins_does_not_open_it(bare: Booted) -> None:
     assert bare.real_if() is False
 
 
-def test_the_handler_of_an_nmi_in_a_halt_of_a_handler_can_enable(bare: Booted) -> None:
+def an_nmis_handler_can_enable(bare: Booted, call: str, end: int, leave_out: str = "?") -> None:
+    """Whatever instruction of a call, made by a handler, that NMI comes before; `leave_out`: not
+    where a place begins so.
+    """
     place = code(bare) + 0x80
     bare.control.write(place, LOOP)
 
@@ -166,28 +169,10 @@ def test_the_handler_of_an_nmi_in_a_halt_of_a_handler_can_enable(bare: Booted) -
         release(bare, 5)
         enable(bare)
         mask_interrupts(bare)
-        in_handler(bare, "Halt", (bare.label("returned"),))
+        in_handler(bare, call, (bare.label("returned"),))
 
-    for where in boundaries(bare, prepare, bare.rom.symbol("halt_sleep") + 1):
-        bare.machine.injector.nmi()
-        esp = bare.finish(bare.label("handler_logged"))["esp"]
-        bare.prepare_at(bare.rom.stub("EnableInterrupts"), (place,), esp=esp)
-        bare.finish(place)
-        assert (bare.real_if(), bare.field("virtual_if")) == (True, IF), where
-
-
-def test_the_handler_of_an_nmi_can_enable_until_enabling_looks_at_what_waits(bare: Booted) -> None:
-    place = code(bare) + 0x80
-    bare.control.write(place, LOOP)
-
-    def prepare() -> None:
-        release(bare, 5)
-        enable(bare)
-        mask_interrupts(bare)
-        in_handler(bare, "EnableInterrupts", (bare.label("returned"),))
-
-    for where in boundaries(bare, prepare, bare.rom.symbol("settle_again")):
-        if where.startswith("at the end"):
+    for where in boundaries(bare, prepare, end):
+        if where.startswith(leave_out):
             bare.finish()
             continue
         bare.machine.injector.nmi()
@@ -195,3 +180,12 @@ def test_the_handler_of_an_nmi_can_enable_until_enabling_looks_at_what_waits(bar
         bare.prepare_at(bare.rom.stub("EnableInterrupts"), (place,), esp=esp)
         bare.finish(place)
         assert (bare.real_if(), bare.field("virtual_if")) == (True, IF), where
+
+
+def test_the_handler_of_an_nmi_in_a_halt_of_a_handler_can_enable(bare: Booted) -> None:
+    an_nmis_handler_can_enable(bare, "Halt", bare.rom.symbol("halt_sleep") + 1)
+
+
+def test_the_handler_of_an_nmi_can_enable_until_enabling_looks_at_what_waits(bare: Booted) -> None:
+    end = bare.rom.symbol("settle_again")
+    an_nmis_handler_can_enable(bare, "EnableInterrupts", end, leave_out="at the end")

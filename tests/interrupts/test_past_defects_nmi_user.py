@@ -16,10 +16,12 @@ from tests.interrupts.steps import (
     code,
     delivered,
     enable,
+    enabling,
     in_service,
-    kernel_frame,
     mask_interrupts,
     release,
+    to_kernel,
+    to_kernel_pending,
     vectors,
 )
 from tests.interrupts.test_user_mode import REGISTERS, esp0, in_user_mode, sysexit
@@ -54,23 +56,9 @@ def break_here(bare: Booted) -> None:
     bare.finish(again)
 
 
-def enable_pending(bare: Booted) -> None:
-    arrive(bare, 5)
-    bare.prepare("EnableInterrupts")
-
-
-def iret_idle(bare: Booted) -> None:
-    bare.prepare_at(bare.rom.stub("IRET"), kernel_frame(bare))
-
-
-def iret_pending(bare: Booted) -> None:
-    arrive(bare, 5)
-    iret_idle(bare)
-
-
 @pytest.mark.parametrize(
     ("start", "waits"),
-    [(enable_pending, [5]), (iret_pending, [5]), (iret_idle, [])],
+    [(enabling, [5]), (to_kernel_pending, [5]), (to_kernel, [])],
     ids=["enable-pending", "iret-pending", "iret-idle"],
 )
 @pytest.mark.parametrize("again", [False, True], ids=["one-nmi", "another-nmi"])

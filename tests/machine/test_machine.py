@@ -4,7 +4,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,6 +119,30 @@ def test_a_folder_too_deep_for_a_socket_is_refused(
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
     with pytest.raises(MachineError, match="TMPDIR"):
         Machine(MachineConfig()).start()
+
+
+def test_a_guest_has_ended_when_qemu_says_so_though_its_event_is_yet_to_come(
+    boot: Boot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = boot(toys.TRIPLE_FAULT)
+    held: list[dict[str, Any]] = []
+    note, status = machine.monitor._note, machine.monitor.status
+
+    def hold(event: dict[str, Any]) -> None:
+        (held.append if event["event"] == "SHUTDOWN" else note)(event)
+
+    def then_let_go() -> str:
+        said = status()
+        threading.Timer(0.05, lambda: [note(event) for event in held]).start()
+        return said
+
+    monkeypatch.setattr(machine.monitor, "_note", hold)
+    monkeypatch.setattr(machine.monitor, "status", then_let_go)
+    with pytest.raises(MachineError, match="triple fault"):
+        machine.wire().run_to(0x123456)
+    ending = machine.ending()
+    assert ending is not None
+    assert ending.kind == "triple fault"
 
 
 def test_a_triple_fault_is_told_from_a_reset_and_shows_the_registers(boot: Boot) -> None:
