@@ -199,6 +199,7 @@ Halt:
 """,
         new="""\
 Halt:
+    nop
     movl $IF, cpu(virtual_if)
 """,
         jobs=(Job("Halt", "clear"),),
