@@ -26,6 +26,11 @@ LOAD_ADDRESS = 0x100000
 SPACES: Mapping[str, int] = {"idt": 256 * 8, "kernel_stack": 8192, "user_stack": 1024}
 """Bytes at the end of every guest, each with a label at its start and NAME_top at its end."""
 
+SECTIONS = (".text", ".data")
+"""Each file begins in `.text`. What follows `.data` goes behind the code of all files, to pages of
+its own: a store to a page with code costs an emulator dear, and two processors that do so at the
+same time stop each other for milliseconds."""
+
 _BASE = (
     *("checks/start.s", "checks/console.s", "checks/probe.s", "checks/tables.s"),
     *("checks/handlers.s", "checks/interrupts.s", "checks/descriptors.s"),
@@ -131,12 +136,18 @@ def guest_source(name: str, generation: str = "3.0") -> tuple[Line, ...]:
     numbers = {"CALLS_KNOWN": known, "CALL_COUNT": known + UNKNOWN_CALLS, "SITE_SIZE": SITE_SIZE}
     constants = [f".set {name}, {value}" for name, value in numbers.items()]
     lines += generated(constants, "guest")
+    data: list[Line] = []
     for file in files[name]:
-        source = read_source(Path(__file__).parent / file, f"guests/{file}")
-        lines += [sites.expand(line) for line in source]
+        section = lines
+        for line in read_source(Path(__file__).parent / file, f"guests/{file}"):
+            if line.text.strip() in SECTIONS:
+                section = data if line.text.strip() == ".data" else lines
+            else:
+                section.append(sites.expand(line))
     lines += generated(_entries(), "entries")
     lines += generated(_tables(sites), "tables")
-    return tuple(lines)
+    lines += generated([".balign 4096"], "data")
+    return (*lines, *data, *generated(_spaces(), "spaces"))
 
 
 def build_guest(name: str, generation: str = "3.0") -> Guest:
@@ -176,7 +187,7 @@ def _entries() -> Iterator[str]:
 
 
 def _tables(sites: _Sites) -> Iterator[str]:
-    """The call sites for `bind_calls`, the checks' names, and what is zeroed at the end."""
+    """The call sites for `bind_calls`, and the checks' names."""
     yield ".balign 4"
     yield "sites:"
     for index, call in enumerate(sites.calls):
@@ -184,6 +195,10 @@ def _tables(sites: _Sites) -> Iterator[str]:
     yield "sites_end:"
     for index, check in enumerate(sites.checks):
         yield f'check_{index}: .asciz "{check}"'
+
+
+def _spaces() -> Iterator[str]:
+    """What is zeroed at the end."""
     yield ".balign 16"
     for name, size in SPACES.items():
         yield f"{name}: .space {size}"

@@ -1,6 +1,7 @@
 # What can be done with an alarm, for the wiring in `wiring`. Times are in units of 100 us. All
 # registers change.
 
+.data
 .balign 4
 wiring:          .long 0                    # 0 or VMI_ALARM_LVTT
 khz:             .long 0                    # cycles a millisecond
@@ -10,6 +11,7 @@ alarms_periodic: .long 0                    # what came before the cancel, 5 at 
 alarms_late:     .long 0                    # what came after it
 cancelled:       .long 0                    # what CancelAlarm answered
 early:           .long 0                    # 1: the alarm came before its time
+.text
 
 # Out: EDX:EAX = the real counter.
 read_real:

@@ -2,11 +2,13 @@
 
 .set LVTT_VECTOR, 0x41
 
+.data
 .balign 4
 alarms:         .long 0                     # alarms that came
 alarm_seen:                                 # the real counter when each of the first eight came
     .space 64
 irq0_gate:      .long 0, 0                  # the gate of vector 20 before
+.text
 
 set_up_alarms:
     movl idt+0x20*8, %eax

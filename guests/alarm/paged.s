@@ -14,5 +14,6 @@ map_apic:
     addl $4, %esp
     ret
 
+.data
 .balign 4096
 apic_table: .space 4096

@@ -2,6 +2,7 @@
 # may be held up. Fill in these words, call timed_alarm, and read what came of it: `alarms`, and the
 # real counter at each of them in `alarm_seen`.
 
+.data
 .balign 4
 timed_flags:    .long 0                     # SetAlarm's flags
 timed_delay:    .long 0, 0                  # cycles until the expiry, from timed_start on
@@ -9,6 +10,7 @@ timed_period:   .long 0, 0
 timed_wanted:   .long 0                     # sleep until so many have come
 timed_spin:     .long 0                     # and then spin for twice so many cycles
 timed_start:    .long 0, 0                  # the real counter before the call
+.text
 
 timed_alarm:
     call set_up_alarms

@@ -57,6 +57,7 @@ read_device:
     popl %esi
     ret
 
+.data
 .balign 4
 files:          .long 0, 0, 0, device
 device:         .long 1, 3, read_device

@@ -145,6 +145,7 @@ unexpected_work:
     movl $text_unexpected, %esi
     jmp give_up
 
+.data
 text_unexpected: .asciz "an entry that no workload makes"
 .balign 4
 main_esp:       .long 0

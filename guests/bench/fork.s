@@ -280,6 +280,7 @@ fault_own:
     incl faults
     ret
 
+.data
 .balign 4
 faults:         .long 0
 memory_lock:    .long 0

@@ -170,6 +170,7 @@ keep_time_next:
     incl time_sequence
     ret
 
+.data
 .balign 4
 storm_ticks:    .long 0
 packets_taken:  .long 0

@@ -86,6 +86,7 @@ put_page:
     jz free_page
     ret
 
+.data
 text_no_page:   .asciz "out of pages"
 .balign 4
 free_head:      .long 0

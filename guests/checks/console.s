@@ -93,6 +93,7 @@ text_exception: .asciz "unexpected exception, vector "
 text_at:        .asciz " at "
 text_error:     .asciz " error "
 
+.data
 .balign 4
 failures:       .long 0                     # checks that failed
 target:         .long 0                     # what call_target calls

@@ -40,5 +40,6 @@ user_code:
     nop
     jmp user_code
 
+.data
 .balign 4
 table_buffer:   .space 8

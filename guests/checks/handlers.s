@@ -1,8 +1,8 @@
 # One handler for all vectors. It logs what it saw, sends the EOI, and leaves by IRET. A debugger
 # turns the knobs below to have it do more.
 
-# Data and code have pages of their own: a store to a page with code costs an emulator dear.
-.balign 4096
+.data
+.balign 4
 eoi_specific:   .long 0                     # 0: non-specific EOI, 1: specific
 enable_before:  .long 0                     # vector whose handler enables interrupts before its EOI
 enable_after:   .long 0                     # vector whose handler enables interrupts after its EOI
@@ -15,7 +15,7 @@ deepest:        .long 0                     # the most that ran at once
 # EFLAGS image, ESP (address of the frame), virtual IF in the handler, error code, depth.
 .set LOG_SIZE, 64
 log:            .space LOG_SIZE*32
-.balign 4096
+.text
 
 # Stack: vector, error code (0 pushed where there is none), EIP, CS, EFLAGS ...
 handler:

@@ -34,6 +34,7 @@ map_table:
 paging_on:
     ret
 
+.data
 .balign 4096
 page_directory: .space 4096
 page_tables:    .space PAGE_TABLES*4096

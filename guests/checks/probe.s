@@ -139,6 +139,7 @@ patch_flush:
     outb %al, $0xe9
     ret
 
+.data
 .balign 4
 rom_base:       .long 0
 bound_eip:      .space CALL_COUNT*4

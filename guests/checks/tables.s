@@ -170,6 +170,7 @@ await_done:
     popl %ecx
     ret
 
+.data
 .balign 8
 gdt:
     .quad 0

@@ -58,6 +58,7 @@ no_nx:
 paging_on:
     ret
 
+.data
 .balign 4096
 page_directory: .space 4096
 page_tables:    .space PAGE_TABLES*4096

@@ -101,6 +101,7 @@ page_fault_error:
 page_fault_known:
     ret
 
+.data
 .balign 8
 long_entry:     .quad 0
 stored_entry:   .long 0

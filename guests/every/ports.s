@@ -120,6 +120,7 @@ check_strings:
     outb %al, $0x21
     ret
 
+.data
 .balign 4
 two_addresses:  .long HOST_BRIDGE+0x40, HOST_BRIDGE
 two_items:      .word 0x19, FIRMWARE_SIGNATURE

@@ -174,5 +174,6 @@ check_debug_registers:
     vmi(SetDR)
     ret
 
+.data
 .balign 4
 watched:        .long 0

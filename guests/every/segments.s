@@ -51,6 +51,7 @@ data_segment:
     orl $0x00cf9200, %edx
     ret
 
+.data
 .balign 4
 first_seen:     .long 0x01010101
 second_seen:    .long 0x02020202

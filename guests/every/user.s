@@ -90,6 +90,7 @@ kernel_again:
     movl kernel_esp, %esp
     jmp *go_on
 
+.data
 .balign 4
 kernel_esp:     .long 0
 back_esp:       .long 0

@@ -85,5 +85,6 @@ alarm_entry:
     incl alarms(,%eax,4)
     jmp ipi_end
 
+.data
 .balign 4
 alarms:         .long 0, 0                  # by processor

@@ -95,6 +95,7 @@ start_job:
 end_job_done:
     ret
 
+.data
 .balign 4
 job:            .long 0                     # what the other processor calls next; 0: nothing
 text_alone:     .asciz "this guest needs a second processor, and APIC ID 1 did not start: give it two"

@@ -178,6 +178,7 @@ first_iopl:
     vmi(SetIOPLMask)
     jmp second_made
 
+.data
 .balign 4
 halting:        .long 0
 seen_selector:  .long 0

@@ -240,6 +240,7 @@ second_writes_gate:
     movl $GATE_VECTOR, %edx
     jmp write_gate
 
+.data
 .balign 4
 ipis:           .long 0, 0                  # handlers that IPIs entered, by processor
 arrived:        .long 0, 0                  # their vectors, the last one lowest

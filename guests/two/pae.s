@@ -16,6 +16,7 @@ map_apic:
     addl $4, %esp
     ret
 
+.data
 .balign 4
 space:          .long page_pointers         # CR3 of both processors
 

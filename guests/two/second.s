@@ -161,6 +161,7 @@ second_returned:
     nop
     jmp second_returned
 
+.data
 .balign 4
 native_cr4:     .long 0
 native_idt:     .long 0

@@ -64,7 +64,7 @@ check_state:
     movl $second_disable, %eax
     jmp run_second
 
-# In: ESI = EFLAGS, IDTR base and limit. INIT, the state, STARTUP; waits for the processor.
+# In: ESI = EFLAGS, IDTR base and limit. INIT, the state, and once the processor is up, STARTUP.
 give_state:
     movl $STATE, %edi
     xorl %eax, %eax
@@ -109,11 +109,11 @@ state_no_nx:
     call send_init
     movl $0, second_up
     call set_state_here
+    call await_second                       # a busy host may give it no time before the call ends
     movl $STARTUP_PAGE, %eax
     movl $SECOND, %edx
     call send
-    call await_second
-    call linger
+    call linger_with_second
     movl trampolines, %eax
     subl %ebx, %eax
     expect("state/the-guests-startup-finds-it-running", 0)
@@ -228,6 +228,7 @@ second_no_nx:
     call enable_apic
     jmp second_made
 
+.data
 .balign 4
 given_first:    .long GIVEN_FLAGS, second_idt, 0x3ff
 given_second:   .long GIVEN_FLAGS+0x200, idt, 0x7ff

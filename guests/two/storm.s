@@ -1,7 +1,7 @@
 # Many IPIs, each way at once, and many sleeps that IPIs end.
 
-.set STORM, 200                             # IPIs each way
-.set HALTS, 50                              # sleeps of each processor
+.set STORM, 500                             # IPIs each way
+.set HALTS, 100                             # sleeps of each processor
 .set STORM_PATIENCE, 0x800000               # turns from one IPI to the next
 
 # An IPI is sent when the one before was counted, so none falls together with another.
@@ -158,6 +158,7 @@ wake_woken:
     jb wake_next
     ret
 
+.data
 .balign 4
 wrong:          .long 0, 0                  # what happened under the mask, by processor
 storms_ended:   .long 0

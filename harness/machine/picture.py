@@ -1,5 +1,8 @@
 """Pieces of a machine's picture: what people need of registers and logs, and no more."""
 
+import re
+from collections.abc import Callable
+
 from harness.machine.console import readable
 
 LINES_SHOWN = 10
@@ -7,9 +10,13 @@ LINE_SHOWN = 200
 """Characters of a line, from its end; a guest gone wild ends none."""
 
 
-def general_registers(registers: str) -> str:
-    """`info registers` without the floating point and vector registers."""
-    return registers.strip().replace("\r", "").split("\nFCW=")[0]
+def general_registers(ask: Callable[[str], str]) -> str:
+    """`info registers` of each processor, without the floating point and vector registers.
+
+    ask: gives a command to QEMU's human monitor.
+    """
+    registers = ask("info registers -a").replace("\r", "").strip()
+    return re.sub(r"\nFCW=.*?(?=\s*\nCPU#|\Z)", "", registers, flags=re.DOTALL)
 
 
 def last_lines(title: str, text: str) -> str:

@@ -230,7 +230,7 @@ class Machine:
             self._ended = self._quit()
             return self._ended
         try:
-            registers = general_registers(self.monitor.hmp("info registers"))
+            registers = general_registers(self.monitor.hmp)
         except HarnessError as error:
             registers = f"not to be had: {error}"
         if self._execution is not None:
@@ -298,7 +298,7 @@ class Machine:
         elif self.alive:
             try:
                 state = f"QEMU is {self.monitor.status()}."
-                registers = general_registers(self.monitor.hmp("info registers"))
+                registers = general_registers(self.monitor.hmp)
             except HarnessError as error:
                 state, registers = f"QEMU does not answer: {error}", ""
         else:

@@ -13,6 +13,7 @@ from harness.errors import HarnessError
 from harness.explore.state import CASCADE, lines_of, parse_pics
 from harness.machine.config import DEBUG_LOG, FIRMWARE_LOG, QEMU_LOG, SERIAL_LOG
 from harness.machine.console import readable
+from harness.machine.picture import general_registers
 from harness.machine.process import STDERR_LOG, Machine
 from harness.report.results import MachineSeen
 from harness.rom import Rom, load_rom
@@ -142,9 +143,8 @@ def _version(machine: Machine) -> str:
 def _state(machine: Machine) -> str:
     try:
         if machine.alive:
-            registers = machine.monitor.hmp("info registers").replace("\r", "").strip()
-            general, _, _ = registers.partition("\nFCW=")
-            return f"QEMU is {machine.monitor.status()}.\n{general}"
+            registers = general_registers(machine.monitor.hmp)
+            return f"QEMU is {machine.monitor.status()}.\n{registers}"
         ending = machine.ending()
     except HarnessError as error:
         return f"QEMU does not answer: {str(error).splitlines()[0]}"
