@@ -16,6 +16,11 @@ from harness.machine.control import Control
 
 T = TypeVar("T")
 
+MANIFEST = frozenset(
+    {"backend", "block", "build_id", "calls", "generation", "lazy", "post", "virtual_cpu"}
+)
+"""What a manifest has at least."""
+
 OPTION_ROM_AREA = range(0xC0000, 0xE0000, 2048)
 """Where a guest looks for the ROM: it may start at each step (VMI ABI, section 1)."""
 
@@ -76,8 +81,8 @@ def _beside(path: Path, read: Callable[[Path], Mapping[str, T]]) -> Mapping[str,
 
 def _read_manifest(path: Path) -> Mapping[str, Any]:
     manifest = json.loads(path.read_text())
-    if not isinstance(manifest, dict):
-        raise ValueError("it is no JSON object")
+    if not isinstance(manifest, dict) or not manifest.keys() >= MANIFEST:
+        raise ValueError("it is no manifest of a ROM of this kit")
     return manifest
 
 

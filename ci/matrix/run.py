@@ -52,9 +52,11 @@ def run_matrix(request: MatrixRequest, progress: Progress = lambda text: None) -
     started = time.monotonic()
     qemus = chosen(request.plan, request.qemus)
     order = {name: number for number, (name, _) in enumerate(qemus)}
-    report = MatrixReport(request.plan)
+    report = MatrixReport(request.plan, note="The run has not ended.")
+    write_report(report, request.report)  # where there is no room for it, nothing is begun
     try:
         _fill(report, request, qemus, progress)
+        report.note = ""
     except BaseException:
         report.note = "The run was stopped; these are the cells that had ended by then."
         raise

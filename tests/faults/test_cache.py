@@ -92,7 +92,8 @@ def test_notes_of_a_sweep_that_cannot_be_kept_are_named(kit: Kit) -> None:
 
 BESIDE = {
     "cut JSON": (".json", b"{", "Expecting property name"),
-    "other JSON": (".json", b"[]", "it is no JSON object"),
+    "no object": (".json", b"[]", "it is no manifest of a ROM of this kit"),
+    "other JSON": (".json", b'{"name": "toy"}', "it is no manifest of a ROM of this kit"),
     "no text": (".json", b"\xff", "utf-8"),
     "cut ELF": (".elf", b"\x7fELF", "Invalid EI_CLASS"),
     "no ELF": (".elf", b"no object", "Magic number does not match"),

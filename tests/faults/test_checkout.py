@@ -75,6 +75,12 @@ def test_a_read_only_checkout_without_a_build_names_what_cannot_be_written(
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_read_only_checkout_begins_no_matrix(inv: Inv, root: Path) -> None:
+    done = closed_to(inv, root, "matrix", "--qemu", "/bin/true", "--machine", "pc")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {root}/build/report/matrix.html: cannot be written: Per")
+
+
 def test_all_paths_may_have_spaces_and_letters_that_are_not_ascii(inv: Inv, root: Path) -> None:
     temporary = inv.temporary / "ü b"
     temporary.mkdir()

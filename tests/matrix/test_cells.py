@@ -174,8 +174,9 @@ def test_what_was_fetched_is_removed_by_the_verb(inv: Inv) -> None:
     assert not cache.exists()
 
 
-def test_ctrl_c_ends_the_verb_and_all_its_cells_and_leaves_what_was_known(
-    inv: Inv, tmp_path: Path
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_verb_and_all_its_cells_and_leaves_what_was_known(
+    inv: Inv, tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
     copy = copy_of_checkout(tmp_path)
     fifo = inv.folder / "fifo"
@@ -183,8 +184,8 @@ def test_ctrl_c_ends_the_verb_and_all_its_cells_and_leaves_what_was_known(
     words = ("matrix", "--qemu", fake, "--machine", "pc", "--workers", "2")
     with told(fifo) as reader, inv.of(copy).started(*words) as verb:
         wait(reader)
-        verb.process.send_signal(signal.SIGINT)
-        assert verb.status() == 130
+        verb.process.send_signal(number)
+        assert verb.status() == status
         assert "Traceback" not in verb.said
     page = (copy / "build/report/matrix.html").read_text()
     assert "The run was stopped" in page
