@@ -202,7 +202,7 @@ def begin_first_call(booted: Booted, call: str) -> Second:
 
 
 def first_call(second: Second, tried: set[int]) -> list[int]:
-    """Go behind that call. The addresses that it executed, each once; the gates only if not tried."""
+    """Go behind that call; the addresses that it executed, each once, of gates if not tried yet."""
     control, gates = second.control, second.rom.symbol("backend_init")
     places = [control.registers()["eip"]]
     while places[-1] != second.label("returned"):
