@@ -33,3 +33,14 @@ def test_int_n_in_a_handler_takes_nothing_from_what_that_holds_back(bare: Booted
     bare.settle()
     assert delivered(bare) == [0x23, 0x47, 0x20 + LINE]
     assert bare.recorded() == []
+
+
+def test_what_waits_is_held_back_while_the_handler_of_such_a_vector_runs(bare: Booted) -> None:
+    mask_interrupts(bare)
+    arrive(bare, LINE)
+    bare.machine.injector.message(0, OF_THE_APIC)
+    bare.prepare("EnableInterrupts")
+    bare.finish(bare.label("handler_logged"))
+    assert [entry.vector for entry in bare.log()] == [OF_THE_APIC]
+    assert (bare.real_if(), bare.recorded()) == (False, [0x20 + LINE])
+    assert bare.field("pending") & 0xFF == 1
