@@ -7,6 +7,7 @@ from tests.interrupts.steps import (
     execute,
     in_service,
     mask_interrupts,
+    vectors,
 )
 from tests.interrupts.test_waiting import in_a_handler
 
@@ -44,3 +45,26 @@ def test_what_waits_is_held_back_while_the_handler_of_such_a_vector_runs(bare: B
     assert [entry.vector for entry in bare.log()] == [OF_THE_APIC]
     assert (bare.real_if(), bare.recorded()) == (False, [0x20 + LINE])
     assert bare.field("pending") & 0xFF == 1
+
+
+def test_one_that_waits_in_the_midst_is_not_that_vector_either(bare: Booted) -> None:
+    esp = in_a_handler(bare)
+    bare.call("DisableInterrupts", esp=esp)
+    arrive(bare, LINE + 8)
+    assert bare.recorded() == vectors(5, LINE + 8)
+    bare.machine.injector.message(0, OF_THE_APIC)
+    bare.call("EnableInterrupts", esp=esp)
+    bare.settle()
+    assert delivered(bare) == [0x23, OF_THE_APIC, *vectors(LINE + 8)]
+    assert bare.recorded() == vectors(5)  # under 3, which sent no EOI
+
+
+def test_one_that_is_over_does_not_hide_the_same_input_of_the_other_8259(bare: Booted) -> None:
+    esp = in_a_handler(bare)
+    bare.call("DisableInterrupts", esp=esp)
+    bare.machine.injector.outb(0x20, 0x63)  # the EOI of 3
+    arrive(bare, 11)
+    bare.set_word("enable_before", 0x2B)
+    bare.prepare("EnableInterrupts", esp=esp)
+    bare.finish(bare.label("handler_eoi"))
+    assert (delivered(bare), bare.recorded()) == (vectors(3, 11), vectors(5))
