@@ -35,7 +35,7 @@ FEW, HEAVY = 36, 3.0
 """Killers that each mutant has to survive, and the seconds from which one is not among them; the
 others are for survivors that have no reason."""
 
-TRIAL = 20.0
+TRIAL = 60.0
 """Seconds of the kit's own tests that a mutant has to survive, of those that reach it."""
 
 
