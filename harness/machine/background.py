@@ -62,9 +62,16 @@ def spawn(
     environment: its whole environment, this process's unless told. folder: where it runs.
 
     With a session of its own Ctrl-C reaches us first, and we can still ask the child how it
-    stands. Raises OSError like subprocess.Popen.
+    stands; SIGINT is for us to send then, so it is not ignored, as it is below a shell that runs us
+    in the background. Raises OSError like subprocess.Popen.
     """
     parent = os.getpid()
+
+    def begin() -> None:
+        die_with(parent)
+        if own_session:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
     return _call(
         lambda: subprocess.Popen(
             command,
@@ -75,7 +82,7 @@ def spawn(
             cwd=folder,
             bufsize=0,
             start_new_session=own_session,
-            preexec_fn=lambda: die_with(parent),
+            preexec_fn=begin,
         )
     )
 

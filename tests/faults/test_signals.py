@@ -5,6 +5,7 @@ import fcntl
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.machine import folder
+from harness.machine import background, folder
 from harness.machine.folder import OwnFolder
 from harness.machine.process import START_LIMIT
 from tests.commands.test_signals import told, wait
@@ -133,6 +134,20 @@ def start_anew() -> None:
     """Make and remove a folder of the kit's, as the next process would."""
     folder._remove_abandoned.cache_clear()
     OwnFolder().remove()
+
+
+def test_below_a_shell_that_ignores_ctrl_c_what_was_started_still_ends_by_it() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        nothing = subprocess.DEVNULL
+        process = background.spawn(["sleep", "600"], nothing, nothing, nothing)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    process.send_signal(signal.SIGINT)
+    try:
+        assert process.wait(START_LIMIT) == -signal.SIGINT
+    finally:
+        process.kill()
 
 
 def test_a_folder_that_somebody_holds_is_not_removed(kit: Kit) -> None:
