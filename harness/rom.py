@@ -1,8 +1,11 @@
 """A ROM as the harness knows it: its image, manifest and symbols, and where a boot put it."""
 
 import json
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -163,18 +166,25 @@ class LocatedRom:
 
     def place(self, address: int) -> str:
         """An address as `label+offset`, or in hexadecimal when it is not in the ROM."""
-        best = ("", -1)
-        for name, (section, offset) in self.rom.symbols.items():
-            start = self.sections.get(section)
-            if start is not None and best[1] <= start + offset <= address:
-                best = (name, start + offset)
-        name, start = best
+        index = bisect_right(self._labels, address, key=itemgetter(0))
+        start, name = self._labels[index - 1] if index else (-1, "")
         inside = self.base <= address < self.base + len(self.rom.content) or (
             self.block and self.block <= address < self.block + self.rom.manifest["block"]["size"]
         )
         if not inside or not name:
             return f"{address:#x}"
         return name if start == address else f"{name}+{address - start:#x}"
+
+    @cached_property
+    def _labels(self) -> list[tuple[int, str]]:
+        """Addresses of labels, in order, each with the last of the labels that it has."""
+        sections = self.sections
+        found = {
+            sections[section] + offset: name
+            for name, (section, offset) in self.rom.symbols.items()
+            if section in sections
+        }
+        return sorted(found.items())
 
     def field(self, control: Control, name: str) -> int:
         """A field of the virtual CPU, unsigned. Raises HarnessError for one it does not have."""

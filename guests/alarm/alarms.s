@@ -81,13 +81,14 @@ cancel:
     movl wiring, %eax
     jmp *bound_eip+4*VMI_CALL_CancelAlarm
 
-# It expires while masked, and comes at enable.
+# It expires while masked, and comes at enable. On a busy host an emulator may raise the interrupt some
+# milliseconds after the time has come, and what was cancelled by then does not come.
 masked_alarm:
     vmi(DisableInterrupts)
     movl $0, alarms
     movl $2, %eax
     call set_one_shot
-    movl $5, %eax
+    movl $200, %eax
     call wait_units
     movl alarms, %eax
     movl %eax, alarms_masked
@@ -146,6 +147,10 @@ replaced_again:
     vmi(EnableInterrupts)
     leal 5(%ebp,%ebp), %eax
     call wait_units
+    pushl %ebx
+    movl $1, %ebx
+    call wait_alarms
+    popl %ebx
     testl %ebx, %ebx
     jz replaced_again
     movl alarms, %eax

@@ -19,7 +19,7 @@ from pygdbmi.IoManager import IoManager
 from harness.errors import MachineError, MissingTool, WaitTimeout
 from harness.machine import background
 from harness.machine.control import GUEST_ENDED, REGISTERS, not_reached, stopped_elsewhere
-from harness.machine.processor import parse_registers
+from harness.machine.processor import linear_eip
 
 ANSWER_LIMIT = 20.0  # seconds; GDB starts within one, symbols take longer
 READ_SLICE = 0.2  # seconds; how often a silent GDB is looked at
@@ -122,7 +122,7 @@ class Debugger:
 
     def linear_eip(self) -> int:
         """The linear address of the next instruction: CS base plus EIP."""
-        return parse_registers(self.monitor("info registers")).linear_eip
+        return linear_eip(self.monitor)
 
     def run_to(self, *addresses: int, timeout: float = 10.0) -> int:
         """Continue until the next instruction is at one of the addresses; see Control."""

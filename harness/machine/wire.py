@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.errors import MachineError, WaitTimeout
 from harness.machine.control import GUEST_ENDED, REGISTERS, not_reached, stopped_elsewhere
 from harness.machine.journal import OTHER, REGISTERS_SET, RUN, STEP, WRITE, Journal
-from harness.machine.processor import parse_registers
+from harness.machine.processor import linear_eip
 
 ANSWER_LIMIT = 10.0  # seconds, for an answer that needs no guest to run
 BLOCK = 1024  # bytes of memory a packet; QEMU takes packets of 4096 characters
@@ -109,7 +109,7 @@ class Wire:
 
     def linear_eip(self) -> int:
         """The linear address of the next instruction: CS base plus EIP."""
-        return parse_registers(self.monitor("info registers")).linear_eip
+        return linear_eip(self.monitor)
 
     def run_to(self, *addresses: int, timeout: float = 10.0) -> int:
         """Continue until the next instruction is at one of the addresses; see Control."""

@@ -158,7 +158,7 @@ def test_no_escape_codes_go_to_what_is_no_terminal(boot: Boot) -> None:
 @pytest.mark.parametrize("name", sorted(GUESTS.keys() - {"checks"}))
 def test_each_guest_of_the_kit_is_booted_by_its_name(inv: Inv, name: str) -> None:
     done = inv("boot", "--guest", name, *processors(name))
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert f"{name}.elf, multiboot" in done.stdout.splitlines()[2]
     assert "  pass  seed/delivered-exactly-once" in done.stdout
 
