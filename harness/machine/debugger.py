@@ -19,7 +19,7 @@ from pygdbmi.IoManager import IoManager
 from harness.errors import MachineError, MissingTool, WaitTimeout
 from harness.machine import background
 from harness.machine.control import GUEST_ENDED, REGISTERS, not_reached, stopped_elsewhere
-from harness.machine.processor import linear_eip
+from harness.machine.processor import PLACE, linear_eip
 
 ANSWER_LIMIT = 20.0  # seconds; GDB starts within one, symbols take longer
 READ_SLICE = 0.2  # seconds; how often a silent GDB is looked at
@@ -122,7 +122,7 @@ class Debugger:
 
     def linear_eip(self) -> int:
         """The linear address of the next instruction: CS base plus EIP."""
-        return linear_eip(self.monitor)
+        return linear_eip(self.monitor(PLACE))
 
     def run_to(self, *addresses: int, timeout: float = 10.0) -> int:
         """Continue until the next instruction is at one of the addresses; see Control."""

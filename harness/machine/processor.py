@@ -5,7 +5,6 @@ target description promises that of CS. So the monitor's `info registers` is the
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,11 @@ _SEGMENT = re.compile(
     r"^(ES|CS|SS|DS|FS|GS|LDT|TR) *=([0-9a-f]{4}) ([0-9a-f]{8}) ([0-9a-f]{8}) ([0-9a-f]{8})", re.M
 )
 _TABLE = re.compile(r"^(GDT|IDT)= +([0-9a-f]{8}) ([0-9a-f]{8})", re.M)
+
+
+PLACE = "print/x $pc"
+"""Asks QEMU's human monitor for CS base plus EIP of the processor that it looks at; a twentieth of
+the time of `info registers`."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +77,11 @@ class ProcessorState:
         return (self.cs.base + self.eip) & 0xFFFFFFFF
 
 
-def linear_eip(monitor: Callable[[str], str]) -> int:
-    """The linear address of the next instruction of the processor that QEMU's monitor looks at.
+def linear_eip(said: str) -> int:
+    """The linear address of the next instruction, from what QEMU's monitor answered to PLACE.
 
-    It takes a twentieth of the time of `info registers`. Raises MachineError when the answer is no
-    number.
+    Raises MachineError when that is no number.
     """
-    said = monitor("print/x $pc")
     try:
         return int(said, 16) & 0xFFFFFFFF
     except ValueError:

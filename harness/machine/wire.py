@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.errors import MachineError, WaitTimeout
 from harness.machine.control import GUEST_ENDED, REGISTERS, not_reached, stopped_elsewhere
 from harness.machine.journal import OTHER, REGISTERS_SET, RUN, STEP, WRITE, Journal
-from harness.machine.processor import linear_eip
+from harness.machine.processor import PLACE, linear_eip
 
 ANSWER_LIMIT = 10.0  # seconds, for an answer that needs no guest to run
 BLOCK = 1024  # bytes of memory a packet; QEMU takes packets of 4096 characters
@@ -66,8 +66,7 @@ class Wire:
 
     def registers(self) -> dict[str, int]:
         """All of REGISTERS by name, unsigned."""
-        words = struct.unpack("<16I", bytes.fromhex(self._ask("g")[: 8 * len(REGISTERS)]))
-        return dict(zip(REGISTERS, words, strict=True))
+        return _registers(self._ask("g"))
 
     def set_registers(self, **values: int) -> None:
         """Write the registers named, and no others."""
@@ -109,28 +108,36 @@ class Wire:
 
     def linear_eip(self) -> int:
         """The linear address of the next instruction: CS base plus EIP."""
-        return linear_eip(self.monitor)
+        return linear_eip(self.monitor(PLACE))
 
     def run_to(self, *addresses: int, timeout: float = 10.0) -> int:
         """Continue until the next instruction is at one of the addresses; see Control."""
         self._journal.note(RUN, addresses)
-        if self._here(addresses) in addresses:
-            self._resume("s")
-            signal = self._wait_stop(time.monotonic() + timeout, addresses, timeout)
-            if (here := self._here(addresses)) in addresses:
+        if _here(self._ask_all(_WHERE), addresses) in addresses:
+            self._post([self._action("s")])
+            self._running = True
+            signal, said = self._wait_stop(addresses, timeout, *_WHERE)
+            if (here := _here(said, addresses)) in addresses:
                 return here
             if signal != 5:
                 raise MachineError(stopped_elsewhere(addresses, _reason(signal), here))
         # Z1, not Z0: under KVM the latter would patch the memory of the guest.
-        self._orders([f"Z1,{address:x},1" for address in addresses], "set a breakpoint")
+        spots = [f"1,{address:x},1" for address in addresses]
+        removals = [f"z{spot}" for spot in spots]
+        self._post([*(f"Z{spot}" for spot in spots), self._action("c")])
+        answers = [self._answer() for _ in spots]
+        self._running = True
         try:
-            self._resume("c")
-            signal = self._wait_stop(time.monotonic() + timeout, addresses, timeout)
-        finally:
+            if any(answer != "OK" for answer in answers):
+                self.interrupt()
+                _check(spots, answers, "set a breakpoint")
+            signal, said = self._wait_stop(addresses, timeout, *_WHERE, *removals)
+        except BaseException:
             if not (self._running or self.closed):
-                removals = [f"z1,{address:x},1" for address in addresses]
                 self._orders(removals, "remove a breakpoint")
-        if (here := self._here(addresses)) not in addresses:
+            raise
+        _check(removals, said[len(_WHERE) :], "remove a breakpoint")
+        if (here := _here(said, addresses)) not in addresses:
             raise MachineError(stopped_elsewhere(addresses, _reason(signal), here))
         return here
 
@@ -140,19 +147,21 @@ class Wire:
         if interrupts:
             self._order("Qqemu.sstep=1", "let interrupts in while stepping")
         try:
-            self._resume("s")
-            signal = self._wait_stop(time.monotonic() + ANSWER_LIMIT, (), ANSWER_LIMIT)
+            self._post([self._action("s")])
+            self._running = True
+            signal, [said] = self._wait_stop((), ANSWER_LIMIT, "g")
         finally:
             if interrupts and not (self._running or self.closed):
                 self._order("Qqemu.sstep=7", "hold interrupts off while stepping")
         if signal != 5:
             raise MachineError(stopped_elsewhere((), _reason(signal), self.linear_eip()))
-        return self.registers()["eip"]
+        return _registers(said)["eip"]
 
     def cont(self) -> None:
         """Let the machine run, and return at once."""
         self._journal.note(OTHER)
-        self._resume("c")
+        self._post([self._action("c")])
+        self._running = True
 
     def interrupt(self) -> int:
         """Stop the machine, if it runs, and return EIP."""
@@ -170,13 +179,7 @@ class Wire:
 
     def monitor(self, text: str) -> str:
         """Run a line of QEMU's human monitor and return what it printed."""
-        self._send_packet("qRcmd," + text.encode().hex())
-        printed = b""
-        while (answer := self._answer()) != "OK":
-            if not answer.startswith("O"):
-                raise MachineError(f"QEMU refused the monitor command {text!r}: {answer}.")
-            printed += bytes.fromhex(answer[1:])
-        return printed.decode(errors="replace").replace("\r\n", "\n")
+        return self._ask(_command(text))
 
     def exchange(self, *packets: str) -> list[str]:
         """Send packets in one go and return their answers, in order: one round trip for all.
@@ -201,47 +204,61 @@ class Wire:
             if (answer := self._answer()).startswith("E"):
                 raise MachineError(f"QEMU's GDB server refused {packet[:40]!r}: {answer!r}.")
         self._running = True
-        return self._wait_stop(time.monotonic() + timeout, (), timeout)
+        signal, _ = self._wait_stop((), timeout)
+        return signal
 
     def close(self) -> None:
         """Close the connection; the machine stays as it is, so that GDB can take over."""
         self.closed = True
         self._socket.close()
 
-    def _here(self, addresses: tuple[int, ...]) -> int:
-        # With flat segments EIP alone tells, which spares the monitor's answer.
-        eip = self.registers()["eip"]
-        return eip if eip in addresses else self.linear_eip()
-
     def _ask(self, packet: str) -> str:
-        self._send_packet(packet)
-        return self._answer()
+        [answer] = self._ask_all([packet])
+        return answer
+
+    def _ask_all(self, packets: Sequence[str]) -> list[str]:
+        """Send packets in one go, commands of the monitor among them; their answers, in order."""
+        self._post(packets)
+        return [self._printed(each) if each[:6] == "qRcmd," else self._answer() for each in packets]
+
+    def _printed(self, packet: str) -> str:
+        printed = b""
+        while (answer := self._answer()) != "OK":
+            if not answer.startswith("O"):
+                text = bytes.fromhex(packet[6:]).decode()
+                raise MachineError(f"QEMU refused the monitor command {text!r}: {answer}.")
+            printed += bytes.fromhex(answer[1:])
+        return printed.decode(errors="replace").replace("\r\n", "\n")
 
     def _order(self, packet: str, what: str) -> None:
         self._orders([packet], what)
 
     def _orders(self, packets: Sequence[str], what: str) -> None:
-        self._post(packets)
-        for packet, answer in zip(packets, [self._answer() for _ in packets], strict=True):
-            if answer != "OK":
-                raise MachineError(
-                    f"QEMU's GDB server would not {what}: to {packet[:40]!r} it said {answer!r}."
-                )
+        _check(packets, self._ask_all(packets), what)
 
-    def _look(self) -> None:
-        """Turn to the processor attended: QEMU has turned to the one that stopped."""
-        if self._processor is not None:
-            self._order(f"Hg{self._processor + 1:x}", f"look at processor {self._processor}")
-            self.monitor(f"cpu {self._processor}")
+    def _look(self, *then: str) -> list[str]:
+        """Turn to the processor attended, since QEMU has turned to the one that stopped, and ask
+        something; its answers.
+        """
+        turn: list[str] = []
+        if (number := self._processor) is not None:
+            turn = [f"Hg{number + 1:x}", _command(f"cpu {number}")]
+        answers = self._ask_all([*turn, *then])
+        _check(turn[:1], answers[: len(turn[:1])], f"look at processor {number}")
+        return answers[len(turn) :]
 
-    def _resume(self, action: str) -> None:
-        if self._processor is not None:
-            action = f"vCont;{action}:{self._processor + 1:x}"
-        self._send_packet(action)
-        self._running = True
+    def _action(self, action: str) -> str:
+        number = self._processor
+        return action if number is None else f"vCont;{action}:{number + 1:x}"
 
-    def _wait_stop(self, deadline: float, addresses: tuple[int, ...], timeout: float) -> int:
-        """Wait for a stop and return its signal; stops the machine and raises WaitTimeout."""
+    def _wait_stop(
+        self, addresses: tuple[int, ...], timeout: float, *then: str
+    ) -> tuple[int, list[str]]:
+        """Wait for a stop, and ask something then. Answers the stop's signal, and the answers.
+
+        Stops the machine and raises WaitTimeout when none comes.
+        """
+        deadline = time.monotonic() + timeout
         try:
             stop = self._receive(deadline)
             while stop[:1] not in "TSW":
@@ -253,8 +270,7 @@ class Wire:
         if stop.startswith("W"):
             self.close()
             raise self._lost("QEMU ended while the guest ran")
-        self._look()
-        return int(stop[1:3], 16)
+        return int(stop[1:3], 16), self._look(*then)
 
     def _answer(self) -> str:
         """The next packet that does not announce a stop."""
@@ -265,9 +281,6 @@ class Wire:
         except TimeoutError:
             raise WaitTimeout(f"QEMU's GDB server gave no answer in {ANSWER_LIMIT:g} s.") from None
         return packet
-
-    def _send_packet(self, packet: str) -> None:
-        self._post((packet,))
 
     def _post(self, packets: Sequence[str]) -> None:
         if self._running:
@@ -303,3 +316,31 @@ class Wire:
 
 def _reason(signal: int) -> str:
     return _SIGNALS.get(signal, f"signal {signal}")
+
+
+def _registers(answer: str) -> dict[str, int]:
+    words = struct.unpack("<16I", bytes.fromhex(answer[: 8 * len(REGISTERS)]))
+    return dict(zip(REGISTERS, words, strict=True))
+
+
+def _command(text: str) -> str:
+    """A line of QEMU's human monitor as a packet."""
+    return "qRcmd," + text.encode().hex()
+
+
+_WHERE = ("g", _command(PLACE))
+"""Asks where the machine stands, for _here."""
+
+
+def _here(said: Sequence[str], addresses: Sequence[int]) -> int:
+    # With flat segments EIP alone tells, and it is that of the processor that stopped.
+    eip = _registers(said[0])["eip"]
+    return eip if eip in addresses else linear_eip(said[1])
+
+
+def _check(packets: Sequence[str], answers: Sequence[str], what: str) -> None:
+    for packet, answer in zip(packets, answers, strict=True):
+        if answer != "OK":
+            raise MachineError(
+                f"QEMU's GDB server would not {what}: to {packet[:40]!r} it said {answer!r}."
+            )
