@@ -122,15 +122,15 @@ class Wire:
             if signal != 5:
                 raise MachineError(stopped_elsewhere(addresses, _reason(signal), here))
         # Z1, not Z0: under KVM the latter would patch the memory of the guest.
-        spots = [f"1,{address:x},1" for address in addresses]
-        removals = [f"z{spot}" for spot in spots]
-        self._post([*(f"Z{spot}" for spot in spots), self._action("c")])
-        answers = [self._answer() for _ in spots]
+        points = [f"Z1,{address:x},1" for address in addresses]
+        removals = [point.lower() for point in points]
+        self._post([*points, self._action("c")])
+        answers = [self._answer() for _ in points]
         self._running = True
         try:
             if any(answer != "OK" for answer in answers):
                 self.interrupt()
-                _check(spots, answers, "set a breakpoint")
+                _check(points, answers, "set a breakpoint")
             signal, said = self._wait_stop(addresses, timeout, *_WHERE, *removals)
         except BaseException:
             if not (self._running or self.closed):
