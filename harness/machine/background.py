@@ -20,7 +20,9 @@ from harness.errors import WaitTimeout
 T = TypeVar("T")
 
 PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
+_prctl = ctypes.CDLL(
+    None, use_errno=True
+).prctl  # found here: a forked child should look for nothing
 
 
 def run(coroutine: Coroutine[Any, Any, T], timeout: float, what: str) -> T:
@@ -43,7 +45,7 @@ def start(coroutine: Coroutine[Any, Any, None]) -> None:
 
 def die_with(parent: int) -> None:
     """Have the kernel kill this process when the thread that started it ends; parent: its pid."""
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before the request above was made
         os._exit(1)
 

@@ -19,13 +19,22 @@ from harness.suite.run import Selection
 def load(selection: Selection) -> Iterator[None]:
     """Another run of the same tests, and again when it has ended, for as long as the block lasts.
 
-    What becomes of it does not count. Its temporary files go with it.
+    What its tests find does not count. Its temporary files go with it. Raises what kept it from
+    being started, at the end of the block.
     """
     stop = threading.Event()
     own = OwnFolder()
     folder = own.path / "wl"
     folder.mkdir()
-    thread = threading.Thread(target=_keep_running, args=(selection, folder, stop))
+    trouble: list[BaseException] = []
+
+    def keep_running() -> None:
+        try:
+            _keep_running(selection, folder, stop)
+        except BaseException as error:  # a thread of its own has nobody else to tell
+            trouble.append(error)
+
+    thread = threading.Thread(target=keep_running)
     thread.start()
     try:
         yield
@@ -38,6 +47,8 @@ def load(selection: Selection) -> Iterator[None]:
                 break
             time.sleep(0.1)
         own.remove()
+    if trouble:
+        raise trouble[0]
 
 
 def _keep_running(selection: Selection, folder: Path, stop: threading.Event) -> None:
