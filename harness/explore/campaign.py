@@ -67,7 +67,7 @@ class Trial:
 class MutantResult:
     """What became of a mutant. No killer: it survived, and `tried` says how many were at it.
 
-    `late`: no script or job is left to try; `tested`: and no test.
+    `tested`: no test of the kit's own is left to try; `late`: and no script or job.
     """
 
     mutant: str
@@ -160,9 +160,9 @@ class Executioner:
             if complaint and self._rig.attempt(killer, patch, beat):  # and no chance of one moment
                 self._recent = [number, *(k for k in self._recent if k != number)][:RECENT]
                 seconds = round(time.monotonic() - started, 2)
-                return MutantResult(str(mutant), killer.name, complaint, tried, seconds, task.late)
+                return MutantResult(str(mutant), killer.name, complaint, tried, seconds)
         seconds = round(time.monotonic() - started, 2)
-        return MutantResult(str(mutant), tried=len(order), seconds=seconds, late=task.late)
+        return MutantResult(str(mutant), "", "", len(order), seconds, task.late, task.late)
 
     def _try(self, mutant: Mutant, tests: Sequence[tuple[str, float]], beat: Beat) -> MutantResult:
         """Those that killed before come first, as many as there is time for."""
@@ -177,7 +177,7 @@ class Executioner:
         name, text = (failure.test, failure.text) if failure else ("", "")
         self._deadly[name] += 1
         seconds = round(time.monotonic() - started, 2)
-        return MutantResult(str(mutant), name, text, len(names), seconds, True, True)
+        return MutantResult(str(mutant), name, text, len(names), seconds, tested=True)
 
 
 def mutants_of(rom: Rom, base: int = 0) -> list[Mutant]:
@@ -240,14 +240,16 @@ def campaign(
         def left(stage: str) -> list[str]:
             return [name for name in chosen if _is_left(found.get(name), stage, explained)]
 
-        if left("") or left("late"):
-            reach = _measured(pool, killers(rom.manifest["lazy"]), progress)
-            against = {name: _against(every[index], reach) for name, index in chosen.items()}
-            for late, stage in enumerate(("", "late")):
-                run(
-                    [Attempt(chosen[name], against[name][late], bool(late)) for name in left(stage)]
-                )
-        if names := left("tested"):
+        reach: list[Measured] = []
+
+        def attempt(names: Sequence[str], late: bool) -> None:
+            if names and not reach:
+                reach.extend(_measured(pool, killers(rom.manifest["lazy"]), progress))
+            numbers = [chosen[name] for name in names]
+            run([Attempt(each, _against(every[each], reach)[late], late) for each in numbers])
+
+        attempt(left(""), late=False)
+        if names := left("tested"):  # they take less time than the scripts and jobs that are left
             progress("looking what the kit's own tests reach")
             measured = folder / f"{backend}-{build_id[:12]}-tests.json"
             path = {mutant.offset for mutant in every}
@@ -256,6 +258,7 @@ def campaign(
                 run([_trial(chosen[name], every, tests) for name in names])
             else:
                 progress("an installed package has no tests/, so these mutants are not tried by it")
+        attempt(left("late"), late=True)
     _keep_killed(notes)
     report.results = [found[name] for name in chosen]
     return report
