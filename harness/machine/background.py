@@ -20,9 +20,8 @@ from harness.errors import WaitTimeout
 T = TypeVar("T")
 
 PR_SET_PDEATHSIG = 1
-_prctl = ctypes.CDLL(
-    None, use_errno=True
-).prctl  # found here: a forked child should look for nothing
+_prctl = ctypes.CDLL(None, use_errno=True).prctl
+"""Found once, here: a forked child is to look for nothing."""
 
 
 def run(coroutine: Coroutine[Any, Any, T], timeout: float, what: str) -> T:

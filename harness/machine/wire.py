@@ -114,8 +114,7 @@ class Wire:
         """Continue until the next instruction is at one of the addresses; see Control."""
         self._journal.note(RUN, addresses)
         if _here(self._ask_all(_WHERE), addresses) in addresses:
-            self._post([self._action("s")])
-            self._running = True
+            self._resume("s")
             signal, said = self._wait_stop(addresses, timeout, *_WHERE)
             if (here := _here(said, addresses)) in addresses:
                 return here
@@ -124,10 +123,9 @@ class Wire:
         # Z1, not Z0: under KVM the latter would patch the memory of the guest.
         points = [f"Z1,{address:x},1" for address in addresses]
         removals = [point.lower() for point in points]
-        self._post([*points, self._action("c")])
-        answers = [self._answer() for _ in points]
-        self._running = True
+        self._resume("c", *points)
         try:
+            answers = [self._answer() for _ in points]
             if any(answer != "OK" for answer in answers):
                 self.interrupt()
                 _check(points, answers, "set a breakpoint")
@@ -147,8 +145,7 @@ class Wire:
         if interrupts:
             self._order("Qqemu.sstep=1", "let interrupts in while stepping")
         try:
-            self._post([self._action("s")])
-            self._running = True
+            self._resume("s")
             signal, [said] = self._wait_stop((), ANSWER_LIMIT, "g")
         finally:
             if interrupts and not (self._running or self.closed):
@@ -160,8 +157,7 @@ class Wire:
     def cont(self) -> None:
         """Let the machine run, and return at once."""
         self._journal.note(OTHER)
-        self._post([self._action("c")])
-        self._running = True
+        self._resume("c")
 
     def interrupt(self) -> int:
         """Stop the machine, if it runs, and return EIP."""
@@ -240,16 +236,19 @@ class Wire:
         """Turn to the processor attended, since QEMU has turned to the one that stopped, and ask
         something; its answers.
         """
-        turn: list[str] = []
-        if (number := self._processor) is not None:
-            turn = [f"Hg{number + 1:x}", _command(f"cpu {number}")]
-        answers = self._ask_all([*turn, *then])
-        _check(turn[:1], answers[: len(turn[:1])], f"look at processor {number}")
-        return answers[len(turn) :]
+        if (number := self._processor) is None:
+            return self._ask_all(then)
+        turn = f"Hg{number + 1:x}"
+        turned, _, *answers = self._ask_all([turn, _command(f"cpu {number}"), *then])
+        _check([turn], [turned], f"look at processor {number}")
+        return answers
 
-    def _action(self, action: str) -> str:
-        number = self._processor
-        return action if number is None else f"vCont;{action}:{number + 1:x}"
+    def _resume(self, action: str, *before: str) -> None:
+        """Set the machine going, behind packets whose answers come before its stop."""
+        if self._processor is not None:
+            action = f"vCont;{action}:{self._processor + 1:x}"
+        self._post([*before, action])
+        self._running = True
 
     def _wait_stop(
         self, addresses: tuple[int, ...], timeout: float, *then: str

@@ -10,7 +10,7 @@ import pytest
 
 from harness.guest import GuestFile
 from harness.rom import Rom
-from tests.commands.verbs import Done, Inv, copy_of_checkout, run
+from tests.commands.verbs import Done, Inv, copy_of_checkout, program, run
 from tests.faults.unprivileged import closed, plain
 from tests.machine.toys import EXIT_42, multiboot
 
@@ -76,7 +76,10 @@ def test_a_read_only_checkout_without_a_build_names_what_cannot_be_written(
 
 
 def test_a_read_only_checkout_begins_no_matrix(inv: Inv, root: Path) -> None:
-    done = closed_to(inv, root, "matrix", "--qemu", "/bin/true", "--machine", "pc")
+    begun = inv.folder / "begun"
+    qemu = program(inv.folder / "qemu", f"touch '{begun}'")
+    done = closed_to(inv, root, "matrix", "--qemu", str(qemu), "--machine", "pc")
+    assert not begun.exists()
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {root}/build/report/matrix.html: cannot be written: Per")
 

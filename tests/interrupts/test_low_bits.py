@@ -9,7 +9,7 @@ from tests.interrupts.steps import (
     mask_interrupts,
     vectors,
 )
-from tests.interrupts.test_waiting import in_a_handler
+from tests.interrupts.test_waiting import in_a_handler, in_a_handler_above_one_that_is_over
 
 LINE = 7
 OF_THE_APIC = 0xEF  # Linux gives it to the timer of the local APIC; line 7 is 27h
@@ -60,11 +60,5 @@ def test_one_that_waits_in_the_midst_is_not_that_vector_either(bare: Booted) -> 
 
 
 def test_one_that_is_over_does_not_hide_the_same_input_of_the_other_8259(bare: Booted) -> None:
-    esp = in_a_handler(bare)
-    bare.call("DisableInterrupts", esp=esp)
-    bare.machine.injector.outb(0x20, 0x63)  # the EOI of 3
-    arrive(bare, 11)
-    bare.set_word("enable_before", 0x2B)
-    bare.prepare("EnableInterrupts", esp=esp)
-    bare.finish(bare.label("handler_eoi"))
+    in_a_handler_above_one_that_is_over(bare, 11)
     assert (delivered(bare), bare.recorded()) == (vectors(3, 11), vectors(5))

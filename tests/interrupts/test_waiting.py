@@ -49,16 +49,16 @@ def in_a_handler(bare: Booted, low: int = 5) -> int:
     return bare.control.registers()["esp"] - 64
 
 
-def in_a_handler_above_one_that_is_over(bare: Booted) -> int:
-    """The same in the handler of 1, over 5 and over 3, which was over before 1 was delivered."""
+def in_a_handler_above_one_that_is_over(bare: Booted, high: int = 1) -> int:
+    """The same in a higher one's, over 5 and over 3, which was over before that was delivered."""
     esp = in_a_handler(bare)
     bare.call("DisableInterrupts", esp=esp)
     bare.machine.injector.outb(0x20, 0x63)  # the EOI of 3
-    arrive(bare, 1)
-    bare.set_word("enable_before", 0x21)
+    arrive(bare, high)
+    bare.set_word("enable_before", *vectors(high))
     bare.prepare("EnableInterrupts", esp=esp)
     bare.finish(bare.label("handler_eoi"))
-    assert (delivered(bare), bare.recorded()) == (vectors(3, 1), vectors(5))
+    assert (delivered(bare), bare.recorded()) == (vectors(3, high), vectors(5))
     return bare.control.registers()["esp"] - 64
 
 

@@ -14,6 +14,7 @@ from harness.errors import MachineDied, MachineError, MissingTool, WaitTimeout
 from harness.machine.config import MachineConfig
 from harness.machine.ending import ending_of_process
 from harness.machine.process import Machine
+from harness.machine.processor import linear_eip
 from tests.machine import toys
 from tests.machine.conftest import Boot
 
@@ -266,3 +267,16 @@ def test_an_option_rom_may_be_named_as_one_of_qemus_own(
     machine.monitor.cont()
     assert machine.wait_end(20).value == 42
     assert machine.debug_console() == "R"
+
+
+def test_a_picture_shows_all_processors_and_what_people_need_of_them(boot: Boot) -> None:
+    picture = boot(smp=2).picture()
+    assert picture.count("\nCPU#") == picture.count("\nEIP=") == 2
+    assert "FCW=" not in picture
+    assert "XMM" not in picture
+    assert "command line: " in picture
+
+
+def test_a_place_that_is_no_number_is_told() -> None:
+    with pytest.raises(MachineError, match="did not say where it stands; it printed: unknown"):
+        linear_eip("unknown register\n")
