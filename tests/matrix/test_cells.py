@@ -190,3 +190,13 @@ def test_a_signal_ends_the_verb_and_all_its_cells_and_leaves_what_was_known(
     page = (copy / "build/report/matrix.html").read_text()
     assert "The run was stopped" in page
     assert (copy / "build/report/matrix.xml").exists()
+
+
+def test_where_the_page_cannot_be_written_no_cell_begins(inv: Inv, tmp_path: Path) -> None:
+    copy = copy_of_checkout(tmp_path)
+    (copy / "build/report/matrix.html/in the way").mkdir(parents=True)
+    fake = program(inv.folder / "fake", f"touch '{inv.folder}/begun'; exit 3")
+    done = inv.of(copy)("matrix", "--qemu", fake, "--machine", "pc", "--workers", "1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "build/report/matrix.html: cannot be written: " in done.stderr
+    assert not (inv.folder / "begun").exists()
