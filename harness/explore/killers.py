@@ -131,6 +131,13 @@ DIRECTED: Mapping[str, tuple[str, ...]] = {
         *("raise 5", "raise 3", _ENABLE, _ENABLE, "gate 1 trap", "raise 1", "raise 0"),
         *("eoi master", "iret", "eoi master", "iret", "eoi master", "iret", "gate 1 interrupt"),
     ),
+    # Its handler's IF is that of what it interrupts, whatever UpdateKernelStack noted.
+    "a trap gate after a change of stacks": (
+        *("gate 1 trap", _ENABLE, "call UpdateKernelStack", "raise 1", "raise 0"),
+        *("eoi master", "iret", "eoi master", "iret", "raise 5", "raise 3", _ENABLE, _ENABLE),
+        *("call UpdateKernelStack", "lower 1", "raise 1", "eoi master", "iret"),
+        *("eoi master", "iret", "eoi master", "iret", "gate 1 interrupt"),
+    ),
     "a selector with an RPL": ("gate 5 rpl", "raise 5", _ENABLE, "eoi master", "iret"),
     "trap gate": ("gate 5 trap", _ENABLE, "raise 5", "raise 1", "eoi master", "iret", "iret"),
 }

@@ -263,7 +263,7 @@ class Model:
                 self.held = self.real_if = True
                 self.marks = {LEFT}
             else:
-                self.held = False
+                self.held = self.from_user = False
             self._arrive()
 
     def _leave(self, what: str, interrupts: bool = True) -> None:

@@ -20,3 +20,11 @@ def test_after_sysenter_a_table_call_lets_no_interrupt_in(bare: Booted, call: st
 def test_in_an_nmis_handler_a_table_call_keeps_the_real_if_off(bare: Booted, call: str) -> None:
     difference = play(bare, events(("nmi", "raise 5", call)))
     assert difference is None, str(difference)
+
+
+@pytest.mark.parametrize("entry", ["int 0x4", "int 0x80", "fault", "nmi"])
+def test_after_sysenter_an_iret_with_if_clear_says_that_the_guest_is_masked(
+    bare: Booted, entry: str
+) -> None:
+    difference = play(bare, events(("user", "sysenter", "resume off", entry, "raise 5", "iret")))
+    assert difference is None, str(difference)

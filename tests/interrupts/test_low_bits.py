@@ -13,6 +13,7 @@ from tests.interrupts.test_waiting import in_a_handler, in_a_handler_above_one_t
 
 LINE = 7
 OF_THE_APIC = 0xEF  # Linux gives it to the timer of the local APIC; line 7 is 27h
+OTHER_LOW_BITS = 0xEA
 
 
 def test_a_vector_of_the_local_apic_over_what_waits_takes_nothing_away(bare: Booted) -> None:
@@ -62,3 +63,21 @@ def test_one_that_waits_in_the_midst_is_not_that_vector_either(bare: Booted) -> 
 def test_one_that_is_over_does_not_hide_the_same_input_of_the_other_8259(bare: Booted) -> None:
     in_a_handler_above_one_that_is_over(bare, 11)
     assert (delivered(bare), bare.recorded()) == (vectors(3, 11), vectors(5))
+
+
+def test_a_vector_of_no_line_is_not_taken_for_the_last_line_in_service(bare: Booted) -> None:
+    bare.set_word("enable_before", *vectors(LINE))
+    bare.call("DisableInterrupts")
+    arrive(bare, LINE)
+    bare.prepare("EnableInterrupts")
+    bare.finish(bare.label("handler_eoi"))
+    esp = bare.control.registers()["esp"] - 64
+    bare.call("DisableInterrupts", esp=esp)
+    arrive(bare, 5)
+    bare.machine.injector.message(0, OTHER_LOW_BITS)
+    bare.clear_log()
+    bare.prepare("EnableInterrupts", esp=esp)
+    bare.finish(bare.label("handler_logged"))
+    assert delivered(bare) == [OTHER_LOW_BITS]
+    assert (bare.real_if(), bare.recorded()) == (False, vectors(5))
+    assert bare.field("pending") & 0xFF == 1
