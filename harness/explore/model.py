@@ -225,8 +225,6 @@ class Model:
 
     def to_user(self, interrupts: bool = True) -> None:
         """IRET from the kernel's base to user mode, with this IF in the image."""
-        if not interrupts and self.waiting:
-            raise Impossible("What was recorded is delivered on the way, whatever the image says.")
         self._leave("execute IRET to user mode", interrupts)
 
     def sysexit(self) -> None:
@@ -262,6 +260,8 @@ class Model:
             if self.here.user:  # user code's IF is the real one
                 self.held = self.real_if = True
                 self.marks = {LEFT}
+                if self.lazy and self.waiting and not self._held_back():
+                    self._deliver_on_the_way()
             else:
                 self.held = self.from_user = False
             self._arrive()
@@ -298,6 +298,16 @@ class Model:
         vector = FIRST_VECTOR + line
         self._enter(vector, trap=line in self.trap_gates)
         self.real_if = line in self.trap_gates
+
+    def _deliver_on_the_way(self) -> None:
+        """What was recorded comes before user code whose IF is clear, as if it were not."""
+        self.held = False
+        self._overtake()
+        line = self.waiting.pop()
+        if line in self.missing_gates:
+            self._tell_of_user()
+        self._deliver(line)
+        self.virtual_if = line in self.trap_gates
 
     def _enter(self, vector: int, trap: bool = False, error: int = 0) -> None:
         frame = Frame(self.here.at, self.virtual_if, error)

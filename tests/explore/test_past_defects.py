@@ -28,3 +28,17 @@ def test_after_sysenter_an_iret_with_if_clear_says_that_the_guest_is_masked(
 ) -> None:
     difference = play(bare, events(("user", "sysenter", "resume off", entry, "raise 5", "iret")))
     assert difference is None, str(difference)
+
+
+@pytest.mark.parametrize("gate", ["gate 9 interrupt", "gate 9 trap", "gate 9 none"])
+@pytest.mark.parametrize("fault", [(), ("fault",)], ids=["base", "fault"])
+def test_what_was_recorded_comes_before_user_code_with_if_clear(
+    bare: Booted, gate: str, fault: tuple[str, ...]
+) -> None:
+    before = ("user off", *fault, "call EnableInterrupts") if fault else ()
+    back = "iret" if fault else "user off"
+    after = ("eoi slave", "eoi master", "raise 1", "iret")
+    difference = play(
+        bare, events((*before, gate, "call DisableInterrupts", "raise 9", back, *after))
+    )
+    assert difference is None, str(difference)
