@@ -1,6 +1,7 @@
 """Mutants of the interrupt path: what they change, what kills them, and why some survive."""
 
 import json
+import os
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -188,6 +189,21 @@ def test_an_installed_package_has_no_tests_to_try_mutants_with(
 ) -> None:
     monkeypatch.setattr(kit, "TESTS", tmp_path / "tests")
     assert kit.kit_tests("bare", tmp_path / "file", (), lambda: None) == []
+
+
+def test_what_tests_reach_is_measured_again_once_one_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kit, "TESTS", tmp_path)
+    file, test = tmp_path / "tests.json", tmp_path / kit.FOLDERS[-1] / "test_a.py"
+    test.parent.mkdir()
+    test.touch()
+    assert not kit.is_measured(file)
+    file.touch()
+    os.utime(file, (2, 2))
+    for changed, held in ((1, True), (2, True), (3, False)):
+        os.utime(test, (changed, changed))
+        assert kit.is_measured(file) is held
 
 
 @pytest.fixture(scope="module")
