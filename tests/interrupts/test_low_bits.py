@@ -1,5 +1,7 @@
 """A vector of no 8259 whose low three bits are those of a line that waits is not that line."""
 
+import pytest
+
 from harness.booted import Booted
 from tests.interrupts.steps import (
     arrive,
@@ -16,6 +18,10 @@ OF_THE_APIC = 0xEF  # Linux gives it to the timer of the local APIC; line 7 is 2
 OTHER_LOW_BITS = 0xEA
 
 
+by_the_local_apic = pytest.mark.not_on(machine="isapc", reason="its 486 has no local APIC")
+
+
+@by_the_local_apic
 def test_a_vector_of_the_local_apic_over_what_waits_takes_nothing_away(bare: Booted) -> None:
     mask_interrupts(bare)
     arrive(bare, LINE)
@@ -37,6 +43,7 @@ def test_int_n_in_a_handler_takes_nothing_from_what_that_holds_back(bare: Booted
     assert bare.recorded() == []
 
 
+@by_the_local_apic
 def test_what_waits_is_held_back_while_the_handler_of_such_a_vector_runs(bare: Booted) -> None:
     mask_interrupts(bare)
     arrive(bare, LINE)
@@ -48,6 +55,7 @@ def test_what_waits_is_held_back_while_the_handler_of_such_a_vector_runs(bare: B
     assert bare.field("pending") & 0xFF == 1
 
 
+@by_the_local_apic
 def test_one_that_waits_in_the_midst_is_not_that_vector_either(bare: Booted) -> None:
     esp = in_a_handler(bare)
     bare.call("DisableInterrupts", esp=esp)
@@ -65,6 +73,7 @@ def test_one_that_is_over_does_not_hide_the_same_input_of_the_other_8259(bare: B
     assert (delivered(bare), bare.recorded()) == (vectors(3, 11), vectors(5))
 
 
+@by_the_local_apic
 def test_a_vector_of_no_line_is_not_taken_for_the_last_line_in_service(bare: Booted) -> None:
     bare.set_word("enable_before", *vectors(LINE))
     bare.call("DisableInterrupts")
