@@ -52,7 +52,9 @@ class Control(Protocol):
         """Stop the machine, if it runs, and return EIP."""
 
     def flush(self) -> None:
-        """Forget what was read of the machine: its state was changed from elsewhere."""
+        """The machine's state was changed from elsewhere: forget what was read of it, and have QEMU
+        forget its translation of code that was written.
+        """
 
     def monitor(self, text: str) -> str:
         """Run a line of QEMU's human monitor and return what it printed."""

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -63,6 +64,7 @@ class Debugger:
         self._running = False
         self._stopped = False  # a stop came that nobody has waited for yet
         self._token = 0
+        self._written: dict[tuple[int, int], None] = {}  # address and length, since the last flush
         # English, whatever the user's language: some answers are prose that is read here.
         command = ["env", "LANGUAGE=", "LC_ALL=C.UTF-8", gdb, "-nx", "-q", "--interpreter=mi3"]
         pipe = subprocess.PIPE
@@ -118,6 +120,7 @@ class Debugger:
     def write(self, address: int, data: bytes) -> None:
         """Write memory through the page tables, write-protected ROM included."""
         if data:
+            self._written[address, len(data)] = None
             self._ask(f"-data-write-memory-bytes {address:#x} {data.hex()}")
 
     def linear_eip(self) -> int:
@@ -175,8 +178,13 @@ class Debugger:
         return self.registers()["eip"]
 
     def flush(self) -> None:
-        """Forget the registers GDB holds: the machine's state was changed from elsewhere."""
+        """Have GDB forget the registers, and QEMU the code that was written: see Wire.flush."""
         self.console("maintenance flush register-cache")
+        written, self._written = self._written, {}
+        for address, length in written:
+            with suppress(MachineError):  # it is not mapped any more
+                self.write(address, self.read(address, length))
+        self._written.clear()
 
     def monitor(self, text: str) -> str:
         """Run a line of QEMU's human monitor and return what it printed."""
