@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -31,6 +32,9 @@ SIGNALLED = 128
 """A shell adds this to the number of the signal that ended a program."""
 
 INTERRUPTED = SIGNALLED + signal.SIGINT
+
+AGAIN = 0.05
+"""Seconds until a signal that was dropped is sent again."""
 
 
 def usage_errors_are_status_2() -> None:
@@ -81,31 +85,59 @@ def verb(json_file: str = "") -> Iterator[None]:
     A JSON file that was asked for is written for an error, too. SIGTERM and the end of the
     terminal (SIGHUP, unless nohup holds it off) end the verb as Ctrl-C does, so that it cleans up.
     """
-    ends = [signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        ends.append(signal.SIGHUP)
-    before = {number: signal.signal(number, _end_by_signal) for number in ends}
+    with _signals() as came:
+        try:
+            yield
+        except KeyboardInterrupt as interrupt:
+            raise Exit(str(interrupt) or "interrupted", INTERRUPTED) from None
+        except BrokenPipeError:
+            _quiet_end()
+        except Exception as error:
+            if came:  # it broke what was going on, and that failed before it was given up
+                raise Exit("interrupted", SIGNALLED + came[0]) from None
+            if isinstance(error, HarnessError | RomError):
+                if json_file:
+                    with suppress(BuildError):  # the error may be that it cannot be written
+                        write_json(json_file, {"verdict": ERROR, "message": str(error)})
+                raise Exit(f"error: {error}", COULD_NOT_ASK) from None
+            if isinstance(error, OSError):  # no room, no permission, no more files to open
+                where = f"{error.filename}: " if error.filename else ""
+                raise Exit(f"error: {where}{error.strerror or error}", COULD_NOT_ASK) from None
+            raise
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Have the signals that end a verb raise what ends it; answers those that came.
+
+    Python drops what a signal's handler raises in a destructor: then the signal is sent again.
+    """
+    came: list[int] = []
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        came.append(number)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(SIGNALLED + number)
+
+    def dropped(unraisable: "sys.UnraisableHookArgs") -> None:
+        if came and issubclass(unraisable.exc_type, KeyboardInterrupt | SystemExit):
+            main = threading.main_thread().ident
+            assert main is not None
+            threading.Timer(AGAIN, signal.pthread_kill, (main, came[-1])).start()
+        else:
+            hook(unraisable)
+
+    hook, sys.unraisablehook = sys.unraisablehook, dropped
+    ends = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    taken = [each for each in ends if signal.getsignal(each) != signal.SIG_IGN]
+    before = {number: signal.signal(number, end) for number in taken}
     try:
-        yield
-    except (HarnessError, RomError) as error:
-        if json_file:
-            with suppress(BuildError):  # the error may be that this file cannot be written
-                write_json(json_file, {"verdict": ERROR, "message": str(error)})
-        raise Exit(f"error: {error}", COULD_NOT_ASK) from None
-    except KeyboardInterrupt as interrupt:
-        raise Exit(str(interrupt) or "interrupted", INTERRUPTED) from None
-    except BrokenPipeError:
-        _quiet_end()
-    except OSError as error:  # no room, no permission, no more files to open
-        where = f"{error.filename}: " if error.filename else ""
-        raise Exit(f"error: {where}{error.strerror or error}", COULD_NOT_ASK) from None
+        yield came
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _end_by_signal(number: int, frame: FrameType | None) -> NoReturn:
-    raise SystemExit(SIGNALLED + number)
+        sys.unraisablehook = hook
 
 
 def _quiet_end() -> NoReturn:

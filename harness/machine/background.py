@@ -10,7 +10,8 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -73,8 +74,8 @@ def spawn(
         if own_session:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-    return _call(
-        lambda: subprocess.Popen(
+    async def child() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             command,
             stdin=stdin,
             stdout=stdout,
@@ -85,14 +86,18 @@ def spawn(
             start_new_session=own_session,
             preexec_fn=begin,
         )
-    )
+
+    future = asyncio.run_coroutine_threadsafe(child(), _loop())
+    try:
+        return future.result()
+    except BaseException:
+        future.add_done_callback(_kill_lost)  # Ctrl-C came first, and nobody has it
+        raise
 
 
-def _call(function: Callable[[], T]) -> T:
-    async def call() -> T:
-        return function()
-
-    return run(call(), 30.0, "the start of a child process")
+def _kill_lost(future: "Future[subprocess.Popen[bytes]]") -> None:
+    if not future.cancelled() and future.exception() is None:
+        future.result().kill()
 
 
 @cache

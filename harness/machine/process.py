@@ -132,7 +132,7 @@ class Machine:
         self.monitor.listen(folder / QMP_SOCKET)
         with (folder / STDERR_LOG).open("wb") as log:
             self._process = _spawn(self.command_line, log)
-        self._end_qemu = weakref.finalize(self, _end, self._process)
+        weakref.finalize(self, _end, self._process)
         started.add(self)
         process = self._process  # the loop must not keep this object alive
         background.start(logs.trim_while(lambda: process.poll() is None))
@@ -338,7 +338,7 @@ class Machine:
 
     def _end_process_and_folder(self, folder: OwnFolder) -> None:
         if self._process is not None:
-            self._end_qemu()
+            _end(self._process)
         if self._execution is not None:
             self._execution.close()
         try:

@@ -85,7 +85,7 @@ def test_a_boot_can_be_ended_while_it_waits_for_qemu(
     with told(fifo) as reader, inv.started("boot", "--qemu", fake) as verb:
         wait(reader)
         verb.process.send_signal(number)
-        assert verb.status() == status
+        assert verb.status() == status, verb.said
         assert "Traceback" not in verb.said
 
 

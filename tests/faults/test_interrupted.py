@@ -1,0 +1,92 @@
+"""A signal at a moment that does not bear it ends a verb all the same, with its own status."""
+
+import asyncio
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.errors import MachineError
+from harness.machine import background, process
+from harness.machine.config import MachineConfig
+from harness.machine.process import Machine
+from tests.commands.verbs import LIMIT
+from tests.faults.kit import Kit
+
+both = pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
+)
+
+
+def status_of(kit: Kit, verb: Callable[[], object]) -> int | str | None:
+    """How a verb ends; SIGTERM and what it makes a verb raise are not for `Exit`."""
+    try:
+        return kit.ask(verb).status
+    except SystemExit as end:
+        return end.code
+
+
+@both
+def test_what_fails_because_of_a_signal_does_not_hide_it(
+    kit: Kit, number: signal.Signals, status: int
+) -> None:
+    def verb() -> None:
+        try:
+            signal.raise_signal(number)
+        finally:
+            raise MachineError("the answer to something else came")
+
+    assert status_of(kit, verb) == status
+
+
+@both
+def test_a_signal_that_falls_into_a_destructor_is_not_lost(
+    kit: Kit, number: signal.Signals, status: int
+) -> None:
+    class Ends:
+        def __del__(self) -> None:
+            signal.raise_signal(number)
+
+    def verb() -> None:
+        Ends()
+        time.sleep(LIMIT)
+
+    assert status_of(kit, verb) == status
+
+
+def test_a_qemu_that_has_only_just_started_is_ended(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(process, "weakref", SimpleNamespace(finalize=interrupted))
+    assert status_of(kit, Machine(MachineConfig()).start) == 130
+
+
+def test_a_child_that_nobody_waits_for_any_more_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = asyncio.run_coroutine_threadsafe
+    futures: list[Future[subprocess.Popen[bytes]]] = []
+
+    def begin(coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop) -> Future[Any]:
+        future = begun(coroutine, loop)
+        futures.append(future)
+        answer = future.result
+
+        def interrupted() -> None:
+            monkeypatch.setattr(future, "result", answer)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(future, "result", interrupted)
+        return future
+
+    monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", begin)
+    nothing = subprocess.DEVNULL
+    with pytest.raises(KeyboardInterrupt):
+        background.spawn(["sleep", "600"], nothing, nothing, nothing)
+    assert futures[0].result(LIMIT).wait(LIMIT) == -signal.SIGKILL
