@@ -38,12 +38,14 @@ AGAIN = 0.05
 
 
 def usage_errors_are_status_2() -> None:
-    """Have `inv` end with status 2 for words that make no sense; by itself it ends with 1.
+    """Have `inv` end with status 2 for words that make no sense, and with 130 for a Ctrl-C before
+    the verb begins; by itself it ends with 1.
 
     What `inv` alone does not know: an option of one letter may also be given with two dashes, and
     a positional argument may be left out; it is "" then.
     """
     parse_tasks, parse_cleanup = Program.parse_tasks, Program.parse_cleanup
+    begin = Program.execute
 
     def tasks(self: Program) -> None:
         words = (re.sub(r"^--(?=\w(=|$))", "-", word) for word in self.core.unparsed)
@@ -55,6 +57,12 @@ def usage_errors_are_status_2() -> None:
         with _usage_errors():
             parse_cleanup(self)
 
+    def execute(self: Program) -> None:
+        try:
+            begin(self)
+        except KeyboardInterrupt:
+            raise Exit("interrupted", INTERRUPTED) from None
+
     complete = ParseMachine.complete_context
 
     def complete_context(self: ParseMachine) -> None:
@@ -65,6 +73,7 @@ def usage_errors_are_status_2() -> None:
     ParseMachine.complete_context = complete_context  # type: ignore[method-assign]
     Program.parse_tasks = tasks  # type: ignore[method-assign]
     Program.parse_cleanup = cleanup  # type: ignore[method-assign]
+    Program.execute = execute  # type: ignore[method-assign]
 
 
 @contextmanager

@@ -3,9 +3,11 @@
 import asyncio
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +20,8 @@ from harness.machine.process import Machine
 from tests.commands.verbs import LIMIT
 from tests.faults.kit import Kit
 
+ROOT = Path(__file__).parents[2]
+
 both = pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
 )
@@ -29,6 +33,24 @@ def status_of(kit: Kit, verb: Callable[[], object]) -> int | str | None:
         return kit.ask(verb).status
     except SystemExit as end:
         return end.code
+
+
+EARLY = """
+from invoke.executor import Executor
+from invoke.main import program
+
+def interrupted(*words):
+    raise KeyboardInterrupt
+
+Executor.execute = interrupted
+program.run(["inv", "--search-root", {root!r}, "doctor"])
+"""
+
+
+def test_ctrl_c_before_a_verb_has_begun_is_no_failed_check() -> None:
+    code = EARLY.format(root=str(ROOT))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
 @both
