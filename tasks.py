@@ -29,7 +29,7 @@ from rom.image import Image, build_image
 ROOT = Path(__file__).parent
 BUILD = ROOT / "build"
 
-cli.usage_errors_are_status_2()
+cli.exit_statuses_are_the_kits()
 
 _BOOT_HELP = {
     "backend": f"the ROM's hypervisor side: {', '.join(BACKENDS)} (default bare)",

@@ -37,9 +37,9 @@ AGAIN = 0.05
 """Seconds until a signal that was dropped is sent again."""
 
 
-def usage_errors_are_status_2() -> None:
-    """Have `inv` end with status 2 for words that make no sense, and with 130 for a Ctrl-C before
-    the verb begins; by itself it ends with 1.
+def exit_statuses_are_the_kits() -> None:
+    """Have `inv` end with 2 for words that make no sense, and with 130 for Ctrl-C before the verb
+    has begun; by itself it ends with 1.
 
     What `inv` alone does not know: an option of one letter may also be given with two dashes, and
     a positional argument may be left out; it is "" then.
