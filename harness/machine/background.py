@@ -30,7 +30,10 @@ def run(coroutine: Coroutine[Any, Any, T], timeout: float, what: str) -> T:
 
     timeout: seconds. what: for the sentence of WaitTimeout, raised when they have passed.
     """
-    future = asyncio.run_coroutine_threadsafe(coroutine, _loop())
+    return _result(asyncio.run_coroutine_threadsafe(coroutine, _loop()), timeout, what)
+
+
+def _result(future: Future[T], timeout: float, what: str) -> T:
     try:
         return future.result(timeout)
     except TimeoutError:
@@ -89,13 +92,13 @@ def spawn(
 
     future = asyncio.run_coroutine_threadsafe(child(), _loop())
     try:
-        return future.result()
+        return _result(future, 30.0, "the start of a child process")
     except BaseException:
         future.add_done_callback(_kill_lost)  # Ctrl-C came first, and nobody has it
         raise
 
 
-def _kill_lost(future: "Future[subprocess.Popen[bytes]]") -> None:
+def _kill_lost(future: Future[subprocess.Popen[bytes]]) -> None:
     if not future.cancelled() and future.exception() is None:
         future.result().kill()
 

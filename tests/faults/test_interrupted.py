@@ -100,7 +100,7 @@ def test_a_child_that_nobody_waits_for_any_more_is_killed(monkeypatch: pytest.Mo
         futures.append(future)
         answer = future.result
 
-        def interrupted() -> None:
+        def interrupted(_: float) -> None:
             monkeypatch.setattr(future, "result", answer)
             raise KeyboardInterrupt
 
