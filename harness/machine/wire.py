@@ -97,7 +97,8 @@ class Wire:
         try:
             return self.read(address, length)
         finally:
-            self._order("Qqemu.PhyMemMode:0", "address linear memory")
+            if not self.closed:
+                self._order("Qqemu.PhyMemMode:0", "address linear memory")
 
     def write(self, address: int, data: bytes) -> None:
         """Write memory through the page tables, write-protected ROM included."""
@@ -230,7 +231,11 @@ class Wire:
     def _ask_all(self, packets: Sequence[str]) -> list[str]:
         """Send packets in one go, commands of the monitor among them; their answers, in order."""
         self._post(packets)
-        return [self._printed(each) if each[:6] == "qRcmd," else self._answer() for each in packets]
+        try:
+            return [self._printed(p) if p[:6] == "qRcmd," else self._answer() for p in packets]
+        except (KeyboardInterrupt, SystemExit):
+            self.close()  # nobody can tell any more which answer is whose
+            raise
 
     def _printed(self, packet: str) -> str:
         printed = b""

@@ -17,8 +17,10 @@ from harness.errors import MachineError
 from harness.machine import background, process
 from harness.machine.config import MachineConfig
 from harness.machine.process import Machine
+from harness.machine.wire import Wire
 from tests.commands.verbs import LIMIT
 from tests.faults.kit import Kit
+from tests.machine import toys
 
 ROOT = Path(__file__).parents[2]
 
@@ -112,3 +114,35 @@ def test_a_child_that_nobody_waits_for_any_more_is_killed(monkeypatch: pytest.Mo
     with pytest.raises(KeyboardInterrupt):
         background.spawn(["sleep", "600"], nothing, nothing, nothing)
     assert futures[0].result(LIMIT).wait(LIMIT) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("doing", ["run_to", "step", "read_physical"])
+def test_ctrl_c_between_two_answers_of_qemu_is_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, doing: str
+) -> None:
+    words: dict[str, tuple[Any, ...]] = {
+        "run_to": (toys.ENTRY + 2,),
+        "step": (True,),
+        "read_physical": (toys.ENTRY, 4096),
+    }
+    received, left = Wire._receive, 0
+
+    def receive(wire: Wire, deadline: float) -> str:
+        nonlocal left
+        left -= 1
+        if left == -1:  # just this once
+            raise KeyboardInterrupt
+        return received(wire, deadline)
+
+    monkeypatch.setattr(Wire, "_receive", receive)
+    for answers in range(50):
+        with Machine(MachineConfig(kernel=toys.multiboot(tmp_path, toys.COUNT))) as machine:
+            left = -2
+            machine.wire().run_to(toys.ENTRY)
+            left = answers
+            try:
+                getattr(machine.wire(), doing)(*words[doing])
+            except KeyboardInterrupt:
+                continue
+            break
+    assert 2 < answers < 49
