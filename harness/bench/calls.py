@@ -7,6 +7,8 @@ goes from the stub's first instruction to the one that leaves the ROM, and inclu
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 from guests.sites import bare_instructions
 from harness.bench.figure import INSTRUCTIONS, Figure
@@ -26,6 +28,8 @@ SCAN_CODE = 0x1C
 SYSENTER_CS = 0x174
 ENTRY = "log"
 INT_80, UD2 = bytes.fromhex("cd80"), bytes.fromhex("0f0b")
+
+Count = TypeVar("Count", int, int | None)
 
 Value = int | str
 """A number, or the label of the guest whose address is meant."""
@@ -103,19 +107,26 @@ def count_calls(
         for case in CASES:
             if case.call in provided:
                 progress(f"{backend}, {case.name}")
-                value = _count_call(machine.ready(), case)
+                value = _counted(machine, rom, partial(_count_call, case=case))
                 yield _figure(case.name, backend, value, bare_instructions(case.call))
         for name, count in ARRIVALS.items():
             progress(f"{backend}, {name}")
-            if (found := count(machine.ready())) is not None:
+            if (found := _counted(machine, rom, count)) is not None:
                 yield _figure(name, backend, found, 0)
+    finally:
+        machine.close()
+
+
+def _counted(machine: BootedMachine, rom: Rom, count: Callable[[Booted], Count]) -> Count:
+    """What is counted from `ready` on, where the ROM alone is to blame for what goes wrong."""
+    booted = machine.ready()
+    try:
+        return count(booted)
     except (MachineError, WaitTimeout) as error:
         ending = machine.machine.ending()
         if ending is not None and ending.kind == DIED:
             raise
         raise RomLost(f"{rom.path.name}: {ending.detail if ending else error}") from None
-    finally:
-        machine.close()
 
 
 def _figure(name: str, backend: str, value: int, yardstick: int) -> Figure:

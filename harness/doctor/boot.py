@@ -60,7 +60,7 @@ def boot_rom(
     """Boot a machine `pc` that has the ROM and nothing to boot from, up to the end of POST.
 
     manifest: of the ROM, or empty. Raises what a machine raises when QEMU is missing, does not
-    start, or dies.
+    start, dies, or has no room for its logs.
     """
     with Machine(MachineConfig(option_rom=path)) as machine:
         after = _post(machine, progress)
@@ -81,6 +81,8 @@ def _post(machine: Machine, progress: Callable[[str], None]) -> _After:
         time.sleep(POLL)
         ending = machine.ending()  # before the log, which is then whole
         log = machine.firmware_log()
+        if firmware.POST_OVER not in log:
+            machine.check_logs()  # the rest may be lost
         if firmware.ROMS_DONE in log:
             deadline = min(deadline, time.monotonic() + REST)
         progress(f"POST, {len(log)} bytes of SeaBIOS's log")

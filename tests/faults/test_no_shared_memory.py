@@ -1,9 +1,9 @@
 """There is no /dev/shm, as in some containers: the kit and what it is built on do without."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +12,7 @@ from harness.explore.worker import Workers
 from harness.machine.config import MachineConfig
 from harness.machine.process import Machine
 from tests.commands.verbs import CHECKOUT, Inv, run
+from tests.faults.mounts import with_tmpfs
 
 STAND_IN = """
 import _multiprocessing
@@ -24,13 +25,10 @@ _multiprocessing.SemLock = SemLock
 """
 """What Python's semaphores do without the folder; it holds where no namespace may be made."""
 
-HIDE = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o ro none /dev/shm && exec "$@"', "sh"]
-
 
 def hidden(command: Sequence[str]) -> list[str]:
     """The command without the folder, where a mount namespace may be made."""
-    allowed = subprocess.run([*HIDE, "true"], capture_output=True, timeout=20, check=False)
-    return [*HIDE, *command] if allowed.returncode == 0 else list(command)
+    return with_tmpfs(Path("/dev/shm"), "ro", command) or list(command)
 
 
 @pytest.fixture
