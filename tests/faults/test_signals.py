@@ -89,8 +89,9 @@ def an_explore(inv: Inv, fifo: Path, number: signal.Signals) -> tuple[list[str |
 
 def a_matrix(inv: Inv, fifo: Path, number: signal.Signals) -> tuple[list[str | Path], Inv]:
     """A cell, in whose boot a QEMU says that it was started."""
-    words = ["--machine", "pc", "--backend", "native", "--workers", "1"]
-    return ["matrix", "--qemu", qemu(inv, fifo, "sleep 600"), *words], inv
+    words: list[str | Path] = ["--machine", "pc", "--backend", "native", "--workers", "1"]
+    words = ["matrix", "--qemu", qemu(inv, fifo, "sleep 600"), *words]
+    return words, inv.of(copy_of_checkout(inv.folder))
 
 
 def qemu(inv: Inv, fifo: Path, then: str) -> Path:
