@@ -69,18 +69,23 @@ def test_the_checks_and_the_picture_shown_are_those_that_boot_prints(tmp_path: P
     [shown] = re.findall(r"<!-- output: boot -->\n```\n(.*?)```", README, re.S)
     printed = _inv(tmp_path, "boot").stdout
 
-    def names(text: str) -> list[str]:
-        return [line.split()[1] for line in text.splitlines() if re.match(r" +(pass|fail) ", line)]
+    def anywhere(text: str) -> str:
+        """Without what another QEMU, or its SeaBIOS, has otherwise."""
+        text = re.sub(r"QEMU [\d.]+", "QEMU", re.sub(r"\S*build/", "build/", text))
+        return re.sub(r"\b(at [0-9A-F]{5}|idt  0x\w+)", "somewhere", text)
+
+    def checks(text: str) -> list[str]:
+        return [line for line in text.splitlines() if re.match(r" +(pass|fail) ", line)]
 
     def picture(text: str) -> list[str]:
         return text[text.index("the seed case") :].splitlines()[:7]
 
-    outside = [name for name in names(printed) if name.startswith(("seed/", "tables/"))]
-    assert names(shown) == outside
+    shown, printed = anywhere(shown), anywhere(printed)
+    outside = [line for line in checks(printed) if re.match(r"\S+ +(seed|tables)/", line.strip())]
+    assert checks(shown) == outside
+    assert f"the guest's own {len(checks(printed)) - len(outside)} checks" in README
+    assert shown.splitlines()[:3] == printed.splitlines()[:3]
     assert picture(shown) == picture(printed)
-    assert f"the guest's own {len(names(printed)) - len(outside)} checks" in README
-    for told in (r", RAM at .*: (\d+ bytes on \d+ pages)", r"(\d+ of \d+ calls bound)"):
-        assert re.findall(told, shown) == re.findall(told, printed)
 
 
 def test_the_sweep_shown_is_the_one_that_explore_prints(tmp_path: Path) -> None:
