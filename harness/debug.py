@@ -14,7 +14,7 @@ from harness.front import run_in_front
 from harness.guest import GuestFile, load_guest
 from harness.machine.config import LINEAR_BASES
 from harness.machine.ending import DIED
-from harness.machine.folder import OwnFolder
+from harness.machine.folder import OwnFolder, unusable
 from harness.machine.process import Machine
 from harness.rom import OPTION_ROM_AREA, LocatedRom, Rom, load_rom, locate_rom
 
@@ -72,11 +72,14 @@ def run_gdb(script: Iterable[str], commands: Path | None = None) -> int:
     """Hand the terminal to GDB after these commands of its own; answer its exit status.
 
     commands: run this GDB script instead of a prompt. Raises MissingTool, and HarnessError when
-    GDB crashes.
+    GDB crashes or its commands find no room.
     """
     with OwnFolder() as folder:
         file = folder.path / "session.gdb"
-        file.write_text("\n".join(script) + "\n")
+        try:
+            file.write_text("\n".join(script) + "\n")
+        except OSError as error:
+            raise unusable(folder.path, error) from error
         command = [find_gdb(), "-nx", "-q", "-x", str(file)]
         command += ["-batch", "-x", str(commands)] if commands else []
         with _interrupts_left_to_gdb():

@@ -61,6 +61,14 @@ class OwnFolder:
         self._finalizer()
 
 
+def unusable(folder: Path, error: OSError) -> MachineError:
+    """The error for a temporary folder that a file could not be written to."""
+    return MachineError(
+        f"The temporary folder {folder} cannot be used: {error.strerror or error}; "
+        "make room there, or set TMPDIR to another."
+    )
+
+
 def _make(temporary: Path) -> tuple[Path, int]:
     """A new folder, and the descriptor that holds its lock."""
     for number in itertools.count():

@@ -36,7 +36,7 @@ from harness.machine.ending import (
     ending_of_quit,
 )
 from harness.machine.execution import ExecutionLog
-from harness.machine.folder import OwnFolder
+from harness.machine.folder import OwnFolder, unusable
 from harness.machine.injector import Injector
 from harness.machine.journal import Journal
 from harness.machine.logs import Logs
@@ -110,10 +110,7 @@ class Machine:
         except OSError as error:
             folder = self._folder.path
             self.close()
-            raise MachineError(
-                f"The temporary folder {folder} cannot be used: {error.strerror or error}; "
-                "make room there, or set TMPDIR to another."
-            ) from error
+            raise unusable(folder, error) from error
         except BaseException:
             self.close()
             raise

@@ -1,6 +1,7 @@
 """A verb finds the disk full while it runs: it says so, and gives no verdict."""
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
 
@@ -20,12 +21,13 @@ PAGE = "size=4k"
 """A disk on which no two of a machine's logs find room."""
 
 STAND_IN = """
+import pathlib
 import tempfile
 
-def full(**_):
+def full(*_, **__):
     raise OSError(28, "No space left on device")
 
-tempfile.TemporaryFile = full
+pathlib.Path.write_text = tempfile.TemporaryFile = full
 """
 """What such a disk does to the kit; it holds where no namespace may be made."""
 
@@ -35,7 +37,7 @@ exec {qemu} "$@"
 """
 """The same for QEMU."""
 
-VERBS = ("boot", "boot --guest every", "boot --count", "bench", "doctor {rom} --boot")
+VERBS = ("boot", "boot --guest every", "boot --count", "bench", "doctor {rom} --boot", "debug")
 
 
 def on_a_full_disk(inv: Inv, *words: str) -> Done:
@@ -57,7 +59,8 @@ def test_a_verb_that_finds_the_disk_full_gives_no_verdict(
 ) -> None:
     done = on_a_full_disk(inv, *words.format(rom=roms["bare"].path).split(" "))
     assert (done.returncode, "pass" in done.stdout) == (2, False), done.stdout
-    assert "takes no more (No space left on device)" in done.stderr
+    assert re.search(r"The temporary folder /\S+ (takes no more|cannot be used)", done.stderr)
+    assert "No space left on device" in done.stderr
     assert "set TMPDIR to another" in done.stderr
 
 
