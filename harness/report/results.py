@@ -41,7 +41,7 @@ class MachineSeen:
 class TestResult:
     """A test. text: what pytest says of the failure, or why it was skipped. sections: captured
     output by its title. folder: where all of a failure lies, seen from the page. command: goes to
-    the failure in GDB.
+    the failure in GDB. lacks: a sentence on the tool that is missing, so that nothing was tested.
     """
 
     __test__ = False  # for pytest, which collects by name
@@ -54,6 +54,7 @@ class TestResult:
     machines: tuple[MachineSeen, ...] = ()
     folder: str = ""
     command: str = ""
+    lacks: str = ""
 
     @property
     def place(self) -> str:

@@ -24,7 +24,7 @@ from harness.report.results import (
 )
 from harness.report.results_html import results_page
 from harness.suite.folder import near
-from harness.suite.names import AGAIN, FAILURES, FOLDER, FOUND, MACHINE, NAME, TO_LOOK
+from harness.suite.names import AGAIN, FAILURES, FOLDER, FOUND, LACKS, MACHINE, NAME, TO_LOOK
 from rom.build import BuildError, write_file
 
 
@@ -124,7 +124,9 @@ class Collector:
             os.close(self._lock)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say where the page is."""
+        """Say what is missing, and where the page is."""
+        if lack := self._lack():
+            terminalreporter.write_line(lack, red=True)
         if self._trouble:
             terminalreporter.write_line(f"no report: {self._trouble}", red=True)
             return
@@ -132,13 +134,19 @@ class Collector:
         shown = near(page, self._config.invocation_params.dir)
         terminalreporter.write_line(f"report: {shown}")
 
+    def _lack(self) -> str:
+        """A sentence when a tool is missing, however many tests want it."""
+        lack = [test.lacks for test in self._tests.values() if test.lacks]
+        return f"For {len(lack):,} of the tests a tool is missing: {lack[0]}" if lack else ""
+
     def results(self, status: int) -> RunResults:
         """What is known, given pytest's exit status."""
         tests = tuple(self._tests[node] for node in sorted(self._tests))
-        wrong = any(test.verdict in (FAIL, ERROR) for test in tests)
-        verdict = FAIL if wrong else PASS if status == 0 else ERROR
+        wrong = [test for test in tests if test.verdict in (FAIL, ERROR)]
+        failed = any(not test.lacks for test in wrong)
+        verdict = FAIL if failed else PASS if status == 0 else ERROR
         left = self._collected - len(tests)
-        note = self._note
+        note = f"{self._note} {self._lack()}".strip()
         if left > 0:
             note = f"{note} {left:,} of {self._collected:,} tests did not run.".strip()
         if verdict == ERROR and not note:
@@ -184,6 +192,7 @@ def _result(report: pytest.TestReport) -> TestResult:
         machines=tuple(machine_of_data(data) for data in getattr(report, FOUND, ())),
         folder=getattr(report, FOLDER, ""),
         command=getattr(report, AGAIN, ""),
+        lacks=getattr(report, LACKS, ""),
     )
 
 

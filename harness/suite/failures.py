@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from harness.errors import MissingTool
 from harness.machine import process
 from harness.machine.debugger import Debugger
 from harness.machine.process import Machine
 from harness.report.results import MachineSeen
 from harness.suite.folder import fill_folder, make_folder, near
 from harness.suite.look import Used, look_at, used_machines
-from harness.suite.names import AGAIN, FAILURES, FOLDER, FOUND, MACHINE, POOL, TO_LOOK
+from harness.suite.names import AGAIN, FAILURES, FOLDER, FOUND, LACKS, MACHINE, POOL, TO_LOOK
 
 OPTIONS = ("wedge_rom", "wedge_guest", "wedge_qemu", "wedge_machine", "wedge_seed")
 """The options that a test run again in GDB is given as this run was."""
@@ -56,6 +57,8 @@ class Failures:
     ) -> Generator[None, Any, Any]:
         """Show where the machines of a failed test stand, and keep what there is to look at."""
         report = yield
+        if report.failed and call.excinfo and isinstance(call.excinfo.value, MissingTool):
+            setattr(report, LACKS, str(call.excinfo.value))
         if not report.failed or call.when == "teardown":
             return report
         machines = self._machines(item)

@@ -6,7 +6,7 @@ NAME = "test"
 FAILURES = "failures"
 """The folder, in that of the report, where each failed test has one."""
 
-FOUND, FOLDER, AGAIN = "wedge_machines", "wedge_folder", "wedge_again"
+FOUND, FOLDER, AGAIN, LACKS = "wedge_machines", "wedge_folder", "wedge_again", "wedge_lacks"
 """Attributes of a report of pytest's in which a test's process tells what it found."""
 
 POOL = "machine_pool"

@@ -73,6 +73,21 @@ def test_the_status_tells_what_became_of_the_tests_selected(
     assert len(list(ET.parse(report / "test.xml").iter("testcase"))) == int(status < 2)
 
 
+@pytest.mark.parametrize(("selected", "status"), [("machine", 2), ("bad", 1)])
+def test_a_tool_that_is_missing_is_told_once_and_is_no_failure(
+    inv: Inv, copy: Path, selected: str, status: int
+) -> None:
+    root = with_suite(copy, ON_A_MACHINE + SUITE.replace("test_bad", "test_worse"))
+    words = ("test", "--k", {"machine": "not worse", "bad": "bad or worse"}[selected])
+    done = inv.of(root)(*words, "--workers", "0", "--json", "out.json", PATH=str(inv.folder))
+    assert done.returncode == status, done.stdout + done.stderr
+    lack = "For 1 of the tests a tool is missing: qemu-system-i386 was not found; install the Debian package"
+    assert f"\n{lack} " in done.stdout
+    assert lack in (root / "build/report/test.html").read_text()
+    [run] = json.loads((inv.folder / "out.json").read_text())["runs"]
+    assert lack in run["note"]
+
+
 def test_a_failed_test_leaves_all_that_is_needed_to_look_into_it(inv: Inv, copy: Path) -> None:
     root = with_suite(copy, ON_A_MACHINE)
     done = inv.of(root)("test", "--workers", "0", "--seed", "5")
