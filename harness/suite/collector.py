@@ -124,9 +124,7 @@ class Collector:
             os.close(self._lock)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say what is missing, and where the page is."""
-        if lack := self._lack():
-            terminalreporter.write_line(lack, red=True)
+        """Say where the page is."""
         if self._trouble:
             terminalreporter.write_line(f"no report: {self._trouble}", red=True)
             return

@@ -74,7 +74,10 @@ def run_suite(selection: Selection, runs: Runs, console: Console) -> SuiteReport
         return SuiteReport((Run(1, False, selection.seed, verdict, "", none, 0.0, {}),))
     if runs.times == 1 and not runs.loaded:
         status = run_tests(selection, runs.report, 1)
-        return SuiteReport((_run(1, False, selection, runs.report, status),))
+        run = _run(1, False, selection, runs.report, status)
+        if run.note:
+            console.print(run.note, markup=False, highlight=False, soft_wrap=True)
+        return SuiteReport((run,))
     ended: list[Run] = []
     try:
         with _status(console) as progress:

@@ -81,8 +81,8 @@ def test_a_tool_that_is_missing_is_told_once_and_is_no_failure(
     words = ("test", "--k", {"machine": "not worse", "bad": "bad or worse"}[selected])
     done = inv.of(root)(*words, "--workers", "0", "--json", "out.json", PATH=str(inv.folder))
     assert done.returncode == status, done.stdout + done.stderr
-    lack = "For 1 of the tests a tool is missing: qemu-system-i386 was not found; install the Debian package"
-    assert f"\n{lack} " in done.stdout
+    lack = "For 1 of the tests a tool is missing: qemu-system-i386 was not found; install"
+    assert done.stdout.splitlines()[-1].startswith(lack)
     assert lack in (root / "build/report/test.html").read_text()
     [run] = json.loads((inv.folder / "out.json").read_text())["runs"]
     assert lack in run["note"]
