@@ -14,10 +14,15 @@ from harness.report.log import ERROR, FAIL, verdict_of
 from harness.report.results import VERDICTS
 from harness.suite.load import load
 from harness.suite.run import Selection, debug_tests, folders_of, read_results, run_tests
+from harness.suite.runs_html import runs_page
 from harness.suite.seeds import new_seed
 from harness.suite.show import Run, show_run, show_runs
+from rom.build import write_file
 
 MOST_RUNS = 1000
+
+PAGE = "runs.html"
+"""The page of several runs, in the folder of their folders."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +70,8 @@ def run_suite(selection: Selection, runs: Runs, console: Console) -> SuiteReport
 
     One run alone speaks to the terminal as pytest does, and its report is in the folder `report`.
     Of several, each has a line on the console, a new seed, unless the selection has one, and a
-    folder `run-N` with its report and what pytest said, in `output.txt`. Raises HarnessError for a
-    folder that cannot be written to.
+    folder `run-N` with its report and what pytest said, in `output.txt`; `runs.html` is of all that
+    have ended. Raises HarnessError or BuildError for a folder that cannot be written to.
     """
     if runs.gdb:
         none = dict.fromkeys(VERDICTS, 0)
@@ -84,6 +89,8 @@ def run_suite(selection: Selection, runs: Runs, console: Console) -> SuiteReport
             for run in _in_a_row(selection, runs, progress):
                 ended.append(run)
                 show_run(console, run, runs.times)
+                text = runs_page(ended, runs.times, runs.report)
+                write_file(runs.report / PAGE, text.encode())
     except OSError as error:
         raise HarnessError(f"{error.filename} cannot be written: {error.strerror}.") from error
     finally:
@@ -102,6 +109,7 @@ def _status(console: Console) -> Iterator[Callable[[str], None]]:
 
 
 def _in_a_row(selection: Selection, runs: Runs, progress: Callable[[str], None]) -> Iterator[Run]:
+    (runs.report / PAGE).unlink(missing_ok=True)
     for old in runs.report.glob("run-*"):
         shutil.rmtree(old)
     for number in range(1, runs.times + 1):

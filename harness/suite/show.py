@@ -49,20 +49,30 @@ def show_runs(console: Console, runs: Sequence[Run]) -> None:
     """Each test that failed, in which runs, with the seed and the folder; and the verdict."""
     if not runs:
         return
-    nodes = dict.fromkeys(node for run in runs for node in run.failures)
-    for node in nodes:
-        failed = [run for run in runs if node in run.failures]
+    for node, failed in failures_of(runs).items():
         _print(console, f"\n[{_COLOUR[FAIL]}]failed[/] in {len(failed)} of {len(runs)} runs")
         _print(console, f"  {escape(node)}")
         for run in failed:
             load = ", loaded" if run.loaded else ""
             folder = run.failures[node] or run.report
             _print(console, f"    run {run.number}{load}, seed {run.seed}: {escape(shown(folder))}")
-    verdict = verdict_of(run.verdict for run in runs)
+    verdict, text = summary(runs)
+    _print(console, f"\n[{_COLOUR[verdict]}]{verdict}[/]  {text}")
+
+
+def failures_of(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """The runs in which each test failed, by its node id."""
+    nodes = dict.fromkeys(node for run in runs for node in run.failures)
+    return {node: [run for run in runs if node in run.failures] for node in nodes}
+
+
+def summary(runs: Sequence[Run]) -> tuple[str, str]:
+    """The verdict on all of these runs, and their figures in a line."""
     wrong = sum(run.verdict != PASS for run in runs)
     seconds = sum(run.seconds for run in runs)
-    text = f"{len(runs)} runs, {wrong} not passed, {len(nodes)} tests failed, {seconds:.0f} s"
-    _print(console, f"\n[{_COLOUR[verdict]}]{verdict}[/]  {text}")
+    failed = len(failures_of(runs))
+    text = f"{len(runs)} runs, {wrong} not passed, {failed} tests failed, {seconds:.0f} s"
+    return verdict_of(run.verdict for run in runs), text
 
 
 def _print(console: Console, text: str) -> None:

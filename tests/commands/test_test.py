@@ -188,7 +188,16 @@ def test_runs_in_a_row_go_to_their_end_the_last_loaded_and_tell_who_failed_when(
     assert "failed in 1 of 2 runs" in lines
     assert f"    run 1, seed {seeds[0]}: {Path(folder).relative_to(inv.folder)}" in lines
     assert lines[-1].startswith("fail  2 runs, 1 not passed, 1 tests failed, ")
-    assert "1 failed" in (root / "build/report/run-1/output.txt").read_text()
+    report = root / "build" / "report"
+    assert "1 failed" in (report / "run-1/output.txt").read_text()
+    page = ET.fromstring((report / "runs.html").read_text().partition("\n")[2])
+    targets = [link.attrib["href"] for link in page.iter("a")]
+    assert targets[:2] == ["run-1/test.html", "run-2/test.html"]
+    assert targets[2] == Path(folder).relative_to(report).as_posix()
+    assert all((report / target).exists() for target in targets)
+    said = " ".join(page.itertext())
+    assert f"{node} run 1" in " ".join(said.split())
+    assert all(seed in said for seed in seeds)
 
 
 HANGING = """
