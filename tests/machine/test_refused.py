@@ -13,11 +13,9 @@ from tests.machine import toys
 from tests.machine.conftest import Boot
 
 
-def refusing(at: Path, server: Path) -> None:
+def refusing(listener: socket.socket, server: Path) -> None:
     """Relay a connection to QEMU's server; the answer to the first Z1 becomes an error."""
-    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as qemu:
-        listener.bind(str(at))
-        listener.listen()
+    with listener, socket.socket(socket.AF_UNIX) as qemu:
         qemu.connect(str(server))
         asked, refused = threading.Event(), threading.Event()
 
@@ -43,9 +41,10 @@ def test_a_breakpoint_that_is_refused_is_told_and_the_machine_stands(
 ) -> None:
     machine = boot(toys.SPIN)
     at = tmp_path / "relay"
-    threading.Thread(target=refusing, args=(at, machine.gdb_socket), daemon=True).start()
-    while not at.exists():
-        pass
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(at))
+    listener.listen()
+    threading.Thread(target=refusing, args=(listener, machine.gdb_socket), daemon=True).start()
     wire = Wire(at)
     with pytest.raises(MachineError, match=r"would not set a breakpoint: to 'Z1,.* it said 'E22'"):
         wire.run_to(toys.ENTRY)
