@@ -38,7 +38,7 @@ def run_workloads(
         said = machine.debug_console()
         if ending.kind == DIED:
             raise machine.died("QEMU ended while the workloads ran")
-        machine.check_logs()  # the figures are there
+        machine.check_logs()  # the figures come by one
         if ending.kind != DEBUG_EXIT or ending.value != 0:
             what = "; ".join(_FAILED.findall(said)) or ending.detail
             raise WorkloadFailed(f"The workloads did not run to their end: {what}")
