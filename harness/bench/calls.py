@@ -29,7 +29,7 @@ SYSENTER_CS = 0x174
 ENTRY = "log"
 INT_80, UD2 = bytes.fromhex("cd80"), bytes.fromhex("0f0b")
 
-Count = TypeVar("Count", int, int | None)
+Count = TypeVar("Count")
 
 Value = int | str
 """A number, or the label of the guest whose address is meant."""

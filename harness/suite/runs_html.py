@@ -43,7 +43,8 @@ def _cells(run: Run, folder: Path) -> Iterator[str]:
     yield element("td", counted(run.counts))
     yield element("td", f"{run.seconds:.0f}", class_="num")
     yield element("td", str(run.seed))
-    yield element("td", plain(", ".join(filter(None, ("loaded" * run.loaded, run.note)))))
+    remarks = ("loaded" if run.loaded else "", run.note)
+    yield element("td", plain(", ".join(filter(None, remarks))))
 
 
 def _link(text: str, to: Path, folder: Path) -> str:
