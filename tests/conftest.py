@@ -55,7 +55,7 @@ def pytest_collection_finish() -> None:
     """Let the collector of garbage leave alone what lives as long as the run.
 
     Thousands of tests and all modules are some hundred thousand objects, and it went through all of
-    them again and again: a tenth of the suite's processor time.
+    them again and again: a tenth of the processor time of a process that runs tests.
     """
     gc.collect()
     gc.freeze()
