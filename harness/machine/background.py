@@ -10,8 +10,9 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Coroutine, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from functools import cache
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -20,9 +21,15 @@ from harness.errors import WaitTimeout
 
 T = TypeVar("T")
 
+SLICE = 0.25
+"""Seconds of one wait. A signal that comes while Python's lock changes hands, or to another thread,
+is not seen by a wait that is about to begin: no wait is longer than Ctrl-C may take."""
+
 PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
 """Found once, here: a forked child is to look for nothing."""
+
+_making = threading.Lock()
 
 
 def run(coroutine: Coroutine[Any, Any, T], timeout: float, what: str) -> T:
@@ -34,11 +41,13 @@ def run(coroutine: Coroutine[Any, Any, T], timeout: float, what: str) -> T:
 
 
 def _result(future: Future[T], timeout: float, what: str) -> T:
-    try:
-        return future.result(timeout)
-    except TimeoutError:
-        future.cancel()
-        raise WaitTimeout(f"No answer within {timeout:g} s: {what}.") from None
+    deadline = time.monotonic() + timeout
+    while not future.done():
+        if (left := deadline - time.monotonic()) <= 0:
+            future.cancel()
+            raise WaitTimeout(f"No answer within {timeout:g} s: {what}.")
+        wait([future], min(left, SLICE))
+    return future.result()
 
 
 def start(coroutine: Coroutine[Any, Any, None]) -> None:
@@ -103,8 +112,13 @@ def _kill_lost(future: Future[subprocess.Popen[bytes]]) -> None:
         future.result().kill()
 
 
-@cache
 def _loop() -> asyncio.AbstractEventLoop:
+    with _making:  # the first to ask may be several threads at once
+        return _made_loop()
+
+
+@cache
+def _made_loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="wedge-background", daemon=True).start()
     return loop

@@ -4,8 +4,9 @@ import asyncio
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,11 +23,21 @@ from tests.commands.verbs import LIMIT
 from tests.faults.kit import Kit
 from tests.machine import toys
 
+LONG = 5.0  # seconds; a wait that a signal has to cut short
+
 ROOT = Path(__file__).parents[2]
 
 both = pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
 )
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_interrupts() -> Iterator[None]:
+    """As it does unless a shell without job control runs the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def status_of(kit: Kit, verb: Callable[[], object]) -> int | str | None:
@@ -83,6 +94,31 @@ def test_a_signal_that_falls_into_a_destructor_is_not_lost(
     assert status_of(kit, verb) == status
 
 
+@both
+@pytest.mark.parametrize("waits", ["answer", "event"])
+def test_a_signal_that_interrupts_no_wait_is_seen_all_the_same(
+    kit: Kit, waits: str, number: signal.Signals, status: int
+) -> None:
+    over: list[str] = []
+    late = threading.Timer(LONG / 2, over.append, ("the signal was not seen in time",))
+
+    def taken_by_another_thread() -> None:
+        signal.pthread_kill(threading.get_ident(), number)
+
+    def verb() -> None:
+        with Machine(MachineConfig()) as machine:
+            late.start()
+            threading.Timer(0.1, taken_by_another_thread).start()
+            if waits == "answer":
+                background.run(asyncio.sleep(LONG), LIMIT, "an answer")
+            else:
+                machine.monitor.wait_event({"SHUTDOWN"}, LONG)
+
+    assert status_of(kit, verb) == status
+    late.cancel()
+    assert not over
+
+
 def test_a_qemu_that_has_only_just_started_is_ended(
     kit: Kit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,7 +138,7 @@ def test_a_child_that_nobody_waits_for_any_more_is_killed(monkeypatch: pytest.Mo
         futures.append(future)
         answer = future.result
 
-        def interrupted(_: float) -> None:
+        def interrupted() -> None:
             monkeypatch.setattr(future, "result", answer)
             raise KeyboardInterrupt
 

@@ -1,3 +1,4 @@
+import logging
 import os
 import select
 import signal
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from qemu.qmp import Message
 
 from harness.errors import MachineDied, MachineError, MissingTool, WaitTimeout
 from harness.machine.config import MachineConfig
@@ -249,6 +251,28 @@ def test_an_event_is_waited_for_and_recorded(boot: Boot) -> None:
     assert monitor.wait_event({"STOP"}, after=before)["event"] == "STOP"
     with pytest.raises(WaitTimeout, match="SHUTDOWN"):
         monitor.wait_event({"SHUTDOWN"}, timeout=0.01)
+
+
+@pytest.mark.parametrize(("level", "written"), [(logging.INFO, False), (logging.DEBUG, True)])
+def test_what_the_monitor_says_is_written_out_only_for_a_log_that_is_kept(
+    boot: Boot,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    level: int,
+    written: bool,
+) -> None:
+    texts: list[Message] = []
+
+    def write_out(message: Message) -> str:
+        texts.append(message)
+        return "a message"
+
+    monkeypatch.setattr(Message, "__str__", write_out)
+    monitor = boot().monitor
+    caplog.set_level(level, "qemu.qmp")
+    monitor.status()
+    assert bool(texts) is written
+    assert ("--> a message" in caplog.text) is written
 
 
 def test_the_processor_has_descriptor_tables_and_hidden_parts(boot: Boot) -> None:
