@@ -56,6 +56,8 @@ class Model:
     # Of a lazy ROM alone: lines accepted and not delivered, the latest last; the real IF that guest
     # code is to have; and whether something keeps it off until the next enabling.
     waiting: list[int] = field(default_factory=list)
+    # Lines whose handlers were entered while others waited, each with how many did: below it.
+    over: list[tuple[int, int]] = field(default_factory=list)
     real_if: bool = True
     held: bool = False
     from_user: bool = False  # SYSENTER was the way here, and nothing has told the ROM
@@ -292,6 +294,10 @@ class Model:
             self._record()
 
     def _deliver(self, line: int) -> None:
+        below = len(self.waiting)
+        self.over = [each for each in self.over if each[0] != line and 0 < each[1] <= below]
+        if below and not self._taken_for_one_that_waits(line):
+            self.over.append((line, below))
         if line in self.missing_gates:
             self._enter(self.missing_gates[line], error=8 * (FIRST_VECTOR + line) + OF_IDT)
             return
@@ -301,6 +307,7 @@ class Model:
 
     def _deliver_on_the_way(self) -> None:
         """What was recorded comes before user code whose IF is clear, as if it were not."""
+        self.used.add(Allowance.USER_IF)
         self.held = False
         self._overtake()
         line = self.waiting.pop()
@@ -345,14 +352,19 @@ class Model:
             self.waiting.append(line)
 
     def _held_back(self) -> bool:
-        """Whether a handler that has sent no EOI outranks the last that waits."""
+        """Whether a handler that was entered before the last that waits has sent no EOI."""
+        below = len(self.waiting)
+        held = any((line, below) in self.over for line in self.pic.in_service)
         last = master_input(self.waiting[-1])
         running = {line for line in self.pic.in_service if not self._waits_for(line)}
-        lines = self.pic.in_service.intersection(map(master_input, running - {CASCADE}))
-        held = min(lines, default=8) < last
         if min(running, default=8) < last and not held:
             self.used.add(Allowance.SLAVE_EOI)
         return held
+
+    def _taken_for_one_that_waits(self, line: int) -> bool:
+        """Whether its bit in service may be that of one that waits: the ROM knows vectors alone."""
+        alike = any(each % 8 == line % 8 for each in self.waiting)
+        return alike and line ^ 8 not in self.pic.in_service
 
     def _waits_for(self, line: int | None) -> bool:
         """Whether a bit in service is that of a line that waits, or the master's bit for it."""

@@ -22,6 +22,7 @@ class Allowance(Enum):
     LATE_EOI = "what waited for an EOI is delivered at the next enabling, not right after it"
     EARLY_EOI = "an EOI for a lower one, sent masked while a higher one waits, ends the higher one"
     SLAVE_EOI = "a handler of the slave's is over for what waits with its EOI at the slave"
+    USER_IF = "what was accepted is delivered on the way to user code, even if that has IF clear"
     SYSENTER_MASK = "after SYSENTER the guest counts as enabled until an exception or INT n comes"
 
 

@@ -20,6 +20,7 @@ SCRIPTS = {
         *("eoi master", "raise 4", ENABLE),
     ),
     Allowance.SLAVE_EOI: ("raise 5", "raise 9", ENABLE, "eoi slave", ENABLE),
+    Allowance.USER_IF: ("raise 5", "user off"),
     Allowance.SYSENTER_MASK: ("user", "sysenter", "call GetInterruptMask"),
 }
 

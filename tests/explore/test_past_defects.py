@@ -42,3 +42,27 @@ def test_what_was_recorded_comes_before_user_code_with_if_clear(
         bare, events((*before, gate, "call DisableInterrupts", "raise 9", back, *after))
     )
     assert difference is None, str(difference)
+
+
+@pytest.mark.parametrize(
+    "then", [("iret",), ("call EnableInterrupts",), ("eoi master", "iret", "eoi slave")]
+)
+def test_a_lower_line_that_came_before_one_that_waits_holds_it_back_until_its_eoi(
+    bare: Booted, then: tuple[str, ...]
+) -> None:
+    # The EOI for line 5 ends line 9, which waits; then 5 is due again, by a gate that masks none.
+    masked = ("call DisableInterrupts", "raise 9", "eoi master", "gate 5 trap", "eoi master 5")
+    first = ("raise 5", "call EnableInterrupts", "resume on", "lower 5", "raise 5")
+    difference = play(bare, events((*first, *masked, "iret", *then)))
+    assert difference is None, str(difference)
+
+
+def test_an_edge_behind_one_that_waits_holds_it_back_no_longer_than_its_handler(
+    bare: Booted,
+) -> None:
+    # The EOI for line 1 ends line 0, which waits, so that its second edge comes before it.
+    masked = ("call DisableInterrupts", "raise 0", "lower 0", "raise 0", "eoi master")
+    difference = play(
+        bare, events(("raise 1", "call EnableInterrupts", "resume on", *masked, "iret", "iret"))
+    )
+    assert difference is None, str(difference)
