@@ -284,7 +284,8 @@ class Model:
             if self.lazy and enabling and self.waiting and not self._held_back():
                 self._overtake()
                 self._deliver(self.waiting.pop())
-            elif (line := self.pic.due()) is not None:
+                enabling = False  # the ROM enters one at a time
+            elif (not self.lazy or self.real_if) and (line := self.pic.due()) is not None:
                 self.pic.acknowledge(line)
                 self._deliver(line)
             else:
@@ -295,15 +296,16 @@ class Model:
 
     def _deliver(self, line: int) -> None:
         below = len(self.waiting)
-        self.over = [each for each in self.over if each[0] != line and 0 < each[1] <= below]
-        if below and not self._taken_for_one_that_waits(line):
+        self.over = [each for each in self.over if each[0] != line and each[1] <= below]
+        of_another = below > 0 and self._taken_for_one_that_waits(line)
+        if below and not of_another:
             self.over.append((line, below))
         if line in self.missing_gates:
             self._enter(self.missing_gates[line], error=8 * (FIRST_VECTOR + line) + OF_IDT)
             return
         vector = FIRST_VECTOR + line
         self._enter(vector, trap=line in self.trap_gates)
-        self.real_if = line in self.trap_gates
+        self.real_if = line in self.trap_gates and not of_another
 
     def _deliver_on_the_way(self) -> None:
         """What was recorded comes before user code whose IF is clear, as if it were not."""

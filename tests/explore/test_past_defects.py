@@ -66,3 +66,15 @@ def test_an_edge_behind_one_that_waits_holds_it_back_no_longer_than_its_handler(
         bare, events(("raise 1", "call EnableInterrupts", "resume on", *masked, "iret", "iret"))
     )
     assert difference is None, str(difference)
+
+
+@pytest.mark.parametrize("gate", ["trap", "interrupt"])
+@pytest.mark.parametrize("lines", [(7, 5), (12, 1), (5, 1)], ids=str)
+def test_of_two_edges_of_a_line_that_was_ended_early_one_comes_at_a_time(
+    bare: Booted, lines: tuple[int, int], gate: str
+) -> None:
+    low, high = lines
+    first = (f"raise {low}", "call EnableInterrupts", "resume on", "call DisableInterrupts")
+    edges = (f"raise {high}", f"lower {high}", f"raise {high}", "eoi master", f"gate {high} {gate}")
+    difference = play(bare, events((*first, *edges, "iret", "raise 0", "iret", "iret")))
+    assert difference is None, str(difference)
